@@ -1,0 +1,165 @@
+"""The contract between crossdock and the code that knows one platform.
+
+A connector is a class per platform and an instance per store. It owns no sleep, no retry loop and no storage: it is
+handed an HTTP client that waits and retries, and says in typed errors what is to be done.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from crossdock.http import HttpClient, HttpOptions
+from crossdock.model import Cursor, Json, Order, Raw
+
+Secret = SecretStr
+"""A setting that can't be printed: `str` and `repr` show stars; only `get_secret_value()` gives it away."""
+
+
+class Settings(BaseModel):
+    """What a merchant fills in for one store of a platform; connectors derive their own from it.
+
+    A mistake in a value is raised as ValueError by a validator, with a sentence that says what would be right.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+    import_days: int = Field(
+        default=90, ge=1, le=3650, description="How many days back, by modified time, open orders are looked for."
+    )
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Which account on the platform the settings lead to.
+
+    `identity` never changes for an account and differs between accounts; the other fields are what the platform says
+    of it now, in its own words. `timezone` is an IANA name.
+    """
+
+    identity: str
+    name: str
+    timezone: str | None = None
+    currency: str | None = None
+    weight_unit: str | None = None
+    dimension_unit: str | None = None
+
+
+class Purpose(StrEnum):
+    """What a permission is needed for."""
+
+    IMPORT = "import"
+    WRITE_BACK = "write_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingPermission:
+    """A permission that the account's key lacks; `words` is a sentence that tells what to do."""
+
+    scope: str
+    needed_for: Purpose
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What signing in showed: whose account it is, and what its key may not do."""
+
+    account: Account
+    missing: tuple[MissingPermission, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One view of an order, as the platform showed it.
+
+    `raw` holds all that the order is made of, answers to further requests too. `skip` is the reason not to take the
+    order up if it isn't held yet, as a clause about it without personal data ("its status is Awaiting Payment, …").
+    `as_of` is the platform's time at which the request of this view began; None lets the engine use its own clock.
+    """
+
+    id: str
+    raw: Raw
+    skip: str | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one step of an import brought; saved in one transaction, after which the import can go on from `cursor`.
+
+    Every page that belongs to a sweep (a walk over all open orders) carries in `swept_since` the platform's time at
+    which that sweep began; the page that ends it also says `sweep_finished`.
+    """
+
+    seen: tuple[Seen, ...]
+    cursor: Cursor
+    swept_since: datetime | None = None
+    sweep_finished: bool = False
+
+
+class Connector(ABC, Generic[SettingsT]):
+    """Speaks to one account on one platform.
+
+    Attributes:
+        name: The word in `stores.yaml`, lower case, for good.
+        title: The platform's name as people write it.
+        Settings: The pydantic model of the store's `settings`.
+        mapping_version: Raise it when `order_from_raw` gives another order from the same raw; held orders are then
+            derived anew without a request.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Settings: ClassVar[type[Settings]]
+    mapping_version: ClassVar[int] = 1
+
+    def __init__(self, settings: SettingsT, http: HttpClient) -> None:
+        self.settings = settings
+        self.http = http
+
+    @classmethod
+    def http_options(cls, settings: Any) -> HttpOptions:
+        """How this store's HTTP is spoken: base URL, headers of each request, the platform's quota headers."""
+        del settings
+        return HttpOptions()
+
+    @abstractmethod
+    async def account(self) -> Account:
+        """Which account the settings lead to, in one request. Raises ConnectorError."""
+
+    async def check(self) -> Access:
+        """Signs in and tells which permissions lack, for import and for write-back. Raises ConnectorError."""
+        return Access(account=await self.account())
+
+    @abstractmethod
+    def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
+        """Pages of what may have changed after `cursor`, ending when there is nothing more for now.
+
+        Without a cursor: all open orders that were modified after `since`, as a sweep, and then what changed
+        meanwhile. Each page's cursor stands for that page and all before it. Raises ConnectorError.
+        """
+
+    async def fetch(self, order_id: str) -> Seen | None:
+        """The order as it is now, or None where the platform has none of that id. Raises ConnectorError."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def order_from_raw(self, raw: Raw) -> Order:
+        """The order that `raw` describes: pure, no request. Whatever it raises sets this one order aside."""
+
+    def order_settings(self) -> Mapping[str, Json]:
+        """The settings that shape an order in `order_from_raw`; when they change, held orders are derived anew."""
+        return {}
+
+
+AnyConnector: TypeAlias = Connector[Any]
