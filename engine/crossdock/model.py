@@ -6,7 +6,7 @@ The JSON form of an order (`order_to_json`) is relied on by other programs: fiel
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -209,3 +209,29 @@ def _builtins(value: Order | Consignment | Line) -> dict[str, object]:
     built = msgspec.to_builtins(value, enc_hook=dict)  # the hook is asked for the read-only mappings alone
     assert isinstance(built, dict)
     return built
+
+
+def changed_fields(before: Order, after: Order) -> tuple[str, ...]:
+    """The names of what differs, such as `status` or `lines.quantity_shipped`: names only, never a buyer's values."""
+    names = [name for name in _ORDER_FIELDS if getattr(before, name) != getattr(after, name)]
+    old, new = _lines_by_id(before), _lines_by_id(after)
+    if old.keys() != new.keys():
+        names.append("lines")
+    for name in _LINE_FIELDS:
+        if any(getattr(old[key], name) != getattr(new[key], name) for key in old.keys() & new.keys()):
+            names.append(f"lines.{name}")
+    if _without_lines(before) != _without_lines(after):
+        names.append("consignments")
+    return tuple(names)
+
+
+def _lines_by_id(order: Order) -> dict[tuple[str, str], Line]:
+    return {(c.id, line.id): line for c in order.consignments for line in c.lines}
+
+
+def _without_lines(order: Order) -> list[Consignment]:
+    return [replace(consignment, lines=()) for consignment in order.consignments]
+
+
+_ORDER_FIELDS = tuple(f.name for f in fields(Order) if f.name not in ("id", "consignments"))
+_LINE_FIELDS = tuple(f.name for f in fields(Line) if f.name != "id")

@@ -1,0 +1,213 @@
+"""One import run: cursor → pages → a transaction per page; and what else brings an order into the state."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+import msgspec
+
+from crossdock.clock import Clock
+from crossdock.connector import AnyConnector, Page, Seen
+from crossdock.errors import RefusedError
+from crossdock.model import Cursor, Json
+from crossdock.state import (
+    Bookmark,
+    Counts,
+    Finding,
+    Gone,
+    Held,
+    PackedRaw,
+    SetAside,
+    Skip,
+    State,
+    Taken,
+    Verdict,
+    View,
+)
+from crossdock.state.rows import pack, unpack
+
+DERIVED_AT_ONCE = 250
+RECHECKED_AFTER_SWEEP = 5
+RECHECKED_BESIDES = 1
+"""Orders fetched by id in a run because a sweep did not show them: few, so that a poll stays within six requests."""
+
+Progress = Callable[[Counts], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRun:
+    """One run for one store. With `run` None it is a rehearsal: everything is read and counted, nothing written."""
+
+    store: str
+    connector: AnyConnector
+    state: State
+    clock: Clock
+    derivation: str
+    run: int | None
+    progress: Progress
+
+    async def changes(self, cursor: Cursor | None, since: datetime, swept_since: datetime | None) -> None:
+        """Everything that changed after `cursor`, then some of the orders that the last sweep did not show (I8)."""
+        finished = await self._walk(self.connector.changes(cursor, since), keep_cursor=False)
+        if finished is not None:
+            await self._recheck(finished, RECHECKED_AFTER_SWEEP)
+        elif swept_since is not None:
+            await self._recheck(swept_since, RECHECKED_BESIDES)
+
+    async def sweep(self, since: datetime) -> None:
+        """All open orders modified after `since`; where the next import goes on stays as it is (I11)."""
+        await self._walk(self.connector.changes(None, since), keep_cursor=True)
+
+    async def order(self, order_id: str) -> None:
+        """This one order, whatever its status (I11). Raises RefusedError where the store has none of that id."""
+        held = (await self.state.held(self.store, [order_id])).get(order_id)
+        if not await self._fetch(order_id) and not (held and held.taken):
+            raise RefusedError(f"{self.store}: the store has no order {order_id}.")
+
+    async def derive_anew(self) -> None:
+        """Every held order again from its raw, without a request, after its mapping or its settings changed (I9)."""
+        after = 0
+        while batch := await self.state.underived(self.store, self.derivation, after, DERIVED_AT_ONCE):
+            await self._derive(batch, taken=True)
+            after = batch[-1].key
+        while batch := await self.state.underived_set_asides(self.store, self.derivation, DERIVED_AT_ONCE):
+            await self._derive(batch, taken=False)
+        await self.state.all_derived(self.store, self.derivation)
+
+    async def _walk(self, pages: AsyncGenerator[Page, None], *, keep_cursor: bool) -> datetime | None:
+        """Saves each page while the next one is fetched, and no more: a kill repeats those two (I1).
+
+        Tells when the sweep began that was finished, if one was. With `keep_cursor` the walk ends there.
+        """
+        finished = None
+        async with aclosing(pages):
+            asked_at, page = self.clock.now(), await anext(pages, None)
+            while page is not None:
+                if page.sweep_finished:
+                    finished = page.swept_since
+                bookmark = None if keep_cursor else _bookmark(page)
+                if keep_cursor and page.sweep_finished:
+                    await self._save(page.seen, asked_at, bookmark)
+                    break
+                following_asked_at = self.clock.now()
+                async with asyncio.TaskGroup() as group:
+                    following = group.create_task(_next_or_error(pages), name=f"fetch {self.store}")
+                    await self._save(page.seen, asked_at, bookmark)
+                asked_at, found = following_asked_at, following.result()
+                if isinstance(found, Exception):
+                    raise found
+                page = found
+        return finished
+
+    async def _recheck(self, since: datetime, limit: int) -> None:
+        for order_id in await self.state.unseen(self.store, since, limit):
+            await self._fetch(order_id)
+
+    async def _fetch(self, order_id: str) -> bool:
+        """Saves the order as it is now; one that is gone is cancelled, if it was held. Tells whether it is there."""
+        asked_at = self.clock.now()
+        seen = await self.connector.fetch(order_id)
+        if seen is None:
+            await self._save_views([View(id=order_id, as_of=asked_at, finding=Gone())], {}, None)
+        else:
+            await self._save([replace(seen, skip=None)], asked_at, None)
+        return seen is not None
+
+    async def _derive(self, batch: Sequence[PackedRaw], *, taken: bool) -> None:
+        held = {packed.order_id: Held(taken=taken, digest=b"", as_of=packed.as_of) for packed in batch}
+        seen = [Seen(packed.order_id, unpack(packed.raw), as_of=packed.as_of) for packed in batch]
+        views = await asyncio.to_thread(self._examine, seen, held, self.clock.now())
+        await self._save_views(views, held, None)
+
+    async def _save(self, seen: Sequence[Seen], asked_at: datetime, bookmark: Bookmark | None) -> None:
+        latest = {one.id: one for one in seen}
+        held = await self.state.held(self.store, list(latest))
+        views = await asyncio.to_thread(self._examine, list(latest.values()), held, asked_at)
+        await self._save_views(views, held, bookmark)
+
+    async def _save_views(self, views: Sequence[View], held: Mapping[str, Held], bookmark: Bookmark | None) -> None:
+        if self.run is None:
+            counts = _rehearsed(views, held)
+        else:
+            counts = await self.state.save_page(
+                self.store, self.run, views, bookmark, derivation=self.derivation, at=self.clock.now()
+            )
+        self.progress(counts)
+
+    def _examine(self, seen: Sequence[Seen], held: Mapping[str, Held], asked_at: datetime) -> list[View]:
+        """What each view comes to. Runs in a thread: it is all computing."""
+        return [
+            View(id=one.id, as_of=one.as_of or asked_at, finding=self._finding(one, held.get(one.id))) for one in seen
+        ]
+
+    def _finding(self, seen: Seen, held: Held | None) -> Finding | None:
+        if seen.skip is not None and not (held and held.taken):
+            digest = _digest("skip", seen.skip.encode())
+            return None if held and held.digest == digest else Skip(reason=seen.skip, digest=digest)
+        canonical = _canonical(seen.raw)
+        digest = _digest(self.derivation, canonical)
+        if held and held.digest == digest:
+            return None
+        try:
+            order = self.connector.order_from_raw(seen.raw)
+            if order.id != seen.id:
+                raise ValueError("its raw gives an order of another id")
+        except Exception as error:  # whatever a mapping raises sets this one order aside and lets the others go through
+            return SetAside(error=f"{type(error).__name__}: {error}", raw=pack(canonical), digest=digest)
+        return Taken(order=order, raw=pack(canonical), digest=digest)
+
+
+def derivation_of(connector: AnyConnector) -> str:
+    """Names the mapping: two orders derived under the same name from the same raw are the same (I9)."""
+    settings = hashlib.blake2b(_canonical(connector.order_settings()), digest_size=8).hexdigest()
+    return f"{connector.name}/{connector.mapping_version}/{settings}"
+
+
+def _bookmark(page: Page) -> Bookmark:
+    return Bookmark(cursor=page.cursor, swept_since=page.swept_since, sweep_finished=page.sweep_finished)
+
+
+async def _next_or_error(pages: AsyncGenerator[Page, None]) -> Page | Exception | None:
+    """The error as a value: a page that could not be fetched must not cancel the saving of the one before it."""
+    try:
+        return await anext(pages, None)
+    except Exception as error:
+        return error
+
+
+def _rehearsed(views: Sequence[View], held: Mapping[str, Held]) -> Counts:
+    verdicts = Counter(_verdict(view.finding, held.get(view.id)) for view in views)
+    return Counts(**{verdict.value: count for verdict, count in verdicts.items()}, pages=1)
+
+
+def _verdict(finding: Finding | None, held: Held | None) -> Verdict:
+    match finding:
+        case None:
+            return Verdict.UNCHANGED
+        case Taken():
+            return Verdict.UPDATED if held and held.taken else Verdict.IMPORTED
+        case Gone():
+            return Verdict.UPDATED
+        case Skip():
+            return Verdict.SKIPPED
+        case SetAside():
+            return Verdict.SET_ASIDE
+        case _:
+            assert_never(finding)
+
+
+def _canonical(value: Mapping[str, Json]) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _digest(kind: str, content: bytes) -> bytes:
+    return hashlib.blake2b(
+        content, digest_size=16, key=hashlib.blake2b(kind.encode(), digest_size=16).digest()
+    ).digest()

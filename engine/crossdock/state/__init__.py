@@ -1,0 +1,312 @@
+"""What the engine asks of storage. Values in, values out: storage knows no connector and no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from crossdock.model import Cursor, Order, Stage
+
+
+class RunKind(StrEnum):
+    """What a run was asked to do."""
+
+    CHANGES = "changes"
+    DAYS = "days"
+    ORDER = "order"
+
+
+class Outcome(StrEnum):
+    """How a run ended; a run without one is still going on."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    KILLED = "killed"
+
+
+class Verdict(StrEnum):
+    """What saving one view of an order came to."""
+
+    IMPORTED = "imported"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    SET_ASIDE = "set_aside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many views of orders came to which verdict, and in how many pages."""
+
+    imported: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    set_aside: int = 0
+    pages: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in Counts.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What a run asked of the platform: tries, repeated tries, seconds spent waiting, and the last answer's id."""
+
+    requests: int = 0
+    retries: int = 0
+    waited_s: float = 0.0
+    last_request_id: str | None = None
+    quota_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of a store's import, as recorded."""
+
+    id: int
+    store: str
+    kind: RunKind
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: Outcome | None
+    counts: Counts
+    traffic: Traffic
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRecord:
+    """What is kept about a store. `derivation` is the mapping that all its orders were last derived with."""
+
+    name: str
+    connector: str
+    identity: str
+    account_name: str
+    cursor: Cursor | None
+    swept_since: datetime | None
+    derivation: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the state has of an order; `taken` is false where it was only skipped or set aside."""
+
+    taken: bool
+    digest: bytes
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """An order to be saved; `raw` is packed."""
+
+    order: Order
+    raw: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """An order that isn't taken up, and why."""
+
+    reason: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """An order that couldn't be understood: kept with its packed raw, and tried again with the next mapping."""
+
+    error: str
+    raw: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """An order that the platform has no more: cancelled, whatever its last status was (rule I8)."""
+
+
+Finding: TypeAlias = Taken | Skip | SetAside | Gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One view of one order, made ready to be saved. `finding` is None where nothing changed since the held one."""
+
+    id: str
+    as_of: datetime
+    finding: Finding | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bookmark:
+    """Where the next import goes on, and which part of a sweep a page was."""
+
+    cursor: Cursor
+    swept_since: datetime | None = None
+    sweep_finished: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSkip:
+    """An order seen and not taken."""
+
+    order_id: str
+    reason: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSetAside:
+    """An order that couldn't be understood, with what its mapping said."""
+
+    order_id: str
+    error: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A line of an order's timeline: field names and the platform's status, never the buyer's values."""
+
+    at: datetime
+    event: str
+    details: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOrder:
+    """An order with the store it belongs to and the times crossdock learned of it."""
+
+    store: str
+    order: Order
+    imported_at: datetime
+    updated_at: datetime
+    as_of: datetime
+    gone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedRaw:
+    """A held order's packed raw, to derive it anew; `key` orders the walk."""
+
+    key: int
+    order_id: str
+    raw: bytes
+    as_of: datetime
+
+
+class LockPurpose(StrEnum):
+    """What a store's lock keeps others from doing at the same time."""
+
+    IMPORT = "import"
+    WRITE_BACK = "write-back"
+
+
+Waiting: TypeAlias = Callable[[str], None]
+"""Told once, in words, who is being waited for."""
+
+
+class State(Protocol):
+    """Storage of everything crossdock knows. Every method raises StateError where the storage can't be used."""
+
+    async def close(self) -> None:
+        """Ends all work and lets go of every lock."""
+        ...
+
+    def lock(self, store: str, purpose: LockPurpose, waiting: Waiting) -> AbstractAsyncContextManager[None]:
+        """Held by one holder at a time, in whatever process; vanishes with its holder."""
+        ...
+
+    async def bind(
+        self, store: str, connector: str, account: tuple[str, str], configured: frozenset[str], at: datetime
+    ) -> StoreRecord:
+        """The store's record, made if it is new. Raises AccountMismatchError (rule S1).
+
+        `account` is its identity and its name; `configured` are the names now in `stores.yaml`, of which no two can
+        stand for one account.
+        """
+        ...
+
+    async def stores(self) -> Sequence[StoreRecord]:
+        """All stores that ever were bound, by name."""
+        ...
+
+    async def begin_run(self, store: str, kind: RunKind, at: datetime) -> int:
+        """The id of a new run. Runs of the store that never ended are marked as killed: the caller holds the lock."""
+        ...
+
+    async def end_run(self, run: int, outcome: Outcome, at: datetime, traffic: Traffic, error: str | None) -> None:
+        """Records how the run ended."""
+        ...
+
+    async def run(self, run: int) -> Run:
+        """One run as recorded."""
+        ...
+
+    async def last_runs(self) -> Mapping[str, Run]:
+        """The latest run of each store."""
+        ...
+
+    async def held(self, store: str, order_ids: Sequence[str]) -> Mapping[str, Held]:
+        """What is held of these orders; those never seen are left out."""
+        ...
+
+    async def save_page(
+        self, store: str, run: int, views: Sequence[View], bookmark: Bookmark | None, *, derivation: str, at: datetime
+    ) -> Counts:
+        """Saves all views, the bookmark and the run's counts in one transaction (rule I1), and tells the counts.
+
+        A view older than the held one changes nothing (rule I10). Without a bookmark the cursor stays as it is.
+        A finding that leaves every field of the held order as it was counts as unchanged.
+        """
+        ...
+
+    async def unseen(self, store: str, since: datetime, limit: int) -> Sequence[str]:
+        """Open orders, oldest view first, whose last view is from before `since` (rule I8)."""
+        ...
+
+    async def underived(self, store: str, derivation: str, after: int, limit: int) -> Sequence[PackedRaw]:
+        """Held orders with a key above `after` that were derived with another mapping, by key."""
+        ...
+
+    async def underived_set_asides(self, store: str, derivation: str, limit: int) -> Sequence[PackedRaw]:
+        """Set-asides that were last tried with another mapping."""
+        ...
+
+    async def all_derived(self, store: str, derivation: str) -> None:
+        """Notes that every order of the store was derived with this mapping (rule I9)."""
+        ...
+
+    async def order(self, store: str, order: str) -> StoredOrder | None:
+        """An order by the platform's id, else by its number."""
+        ...
+
+    def orders(
+        self, *, store: str | None = None, stage: Stage | None = None, search: str | None = None
+    ) -> AsyncGenerator[StoredOrder, None]:
+        """All orders that fit, store by store in the order they were first imported, never all in memory."""
+        ...
+
+    async def timeline(self, store: str, order_id: str) -> Sequence[Event]:
+        """What happened to an order, oldest first."""
+        ...
+
+    async def skip(self, store: str, order_id: str) -> KeptSkip | None:
+        """Why an order was not taken, if it was seen and skipped."""
+        ...
+
+    async def set_asides(self, store: str) -> Sequence[KeptSetAside]:
+        """The orders of a store that couldn't be understood."""
+        ...
+
+    async def stage_counts(self) -> Mapping[str, Mapping[Stage, int]]:
+        """How many orders each store has in each stage."""
+        ...

@@ -1,0 +1,111 @@
+"""Locks held by the kernel, so that they hold between processes and vanish with their holder (rule S3)."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from crossdock.errors import DatabaseInUseError
+from crossdock.state import LockPurpose, Waiting
+
+POLL_S = 0.1  # flock can't be awaited, so a waiting command asks again this often
+MIGRATION_WAIT_S = 20.0  # long enough for another process that is starting too to finish its migration
+
+
+class FileLock:
+    """One descriptor on a lock file, which is never deleted: a deleted one would let two holders in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def try_shared(self) -> bool:
+        """Whether the lock is now held together with other readers."""
+        return self._try(fcntl.LOCK_SH)
+
+    def try_exclusive(self) -> bool:
+        """Whether the lock is now held alone."""
+        return self._try(fcntl.LOCK_EX)
+
+    def _try(self, operation: int) -> bool:
+        try:
+            fcntl.flock(self._descriptor, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def sign(self) -> None:
+        """Leaves word of who holds it, for whoever finds it taken."""
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"process {os.getpid()} ({command})".encode(), 0)
+
+    def holder(self) -> str:
+        """Who signed it last."""
+        return os.pread(self._descriptor, 200, 0).decode(errors="replace") or "another process"
+
+    def close(self) -> None:
+        """Lets go."""
+        os.close(self._descriptor)
+
+
+@asynccontextmanager
+async def store_lock(database: Path, store: str, purpose: LockPurpose, waiting: Waiting) -> AsyncGenerator[None, None]:
+    """The lock of a store for one purpose; `waiting` is told once, in words, who has it."""
+    digest = hashlib.blake2b(store.encode(), digest_size=8).hexdigest()
+    lock = FileLock(database.with_name(f"{database.name}.{purpose.value}.{digest}.lock"))
+    try:
+        if not lock.try_exclusive():
+            waiting(f"{store}: {lock.holder()} holds its {purpose.value} lock; waiting for it to finish")
+            while not lock.try_exclusive():  # noqa: ASYNC110 -- the holder may be another process: there is no event
+                await asyncio.sleep(POLL_S)
+        lock.sign()
+        yield
+    finally:
+        lock.close()
+
+
+def hold_exclusive(lock: FileLock, database: Path) -> None:
+    """Takes the whole database for a migration. Raises DatabaseInUseError that names who is in the way."""
+    give_up = time.monotonic() + MIGRATION_WAIT_S
+    while not lock.try_exclusive():
+        if time.monotonic() > give_up:
+            raise DatabaseInUseError(
+                f"{database}: its tables must be brought up to date, but {holders(lock.path)} is using it. "
+                "Stop that, then run this again."
+            )
+        time.sleep(POLL_S)
+
+
+def hold_shared(lock: FileLock, database: Path) -> None:
+    """Keeps migrations of other processes away. Raises DatabaseInUseError where one takes too long."""
+    give_up = time.monotonic() + MIGRATION_WAIT_S
+    while not lock.try_shared():
+        if time.monotonic() > give_up:
+            raise DatabaseInUseError(
+                f"{database}: {holders(lock.path)} is bringing its tables up to date. Try again when it is done."
+            )
+        time.sleep(POLL_S)
+
+
+def holders(path: Path) -> str:
+    """Which processes hold a flock on the file, as far as the kernel tells (Linux: /proc/locks)."""
+    inode = path.stat().st_ino
+    try:
+        table = Path("/proc/locks").read_text(encoding="ascii")
+    except OSError:
+        return "another process"
+    own = str(os.getpid())
+    found = [
+        fields[4]
+        for fields in (line.split() for line in table.splitlines())
+        if len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{inode}") and fields[4] != own
+    ]
+    return f"process {', '.join(sorted(set(found)))}" if found else "another process"

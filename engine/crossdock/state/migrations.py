@@ -1,0 +1,169 @@
+"""The tables, as steps that are never edited once released. Table and column comments feed the reference."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+schema = Migrations("crossdock")
+
+
+@schema()
+def m0001_import(db: Database) -> None:
+    """Stores, orders with their parts, what was not taken, runs and the timeline."""
+    for statement in _IMPORT.split(";;"):
+        db.execute(statement)
+
+
+_IMPORT = """
+create table stores (
+    name text primary key,
+    connector text not null,
+    identity text not null,                   -- the account on the platform, for good
+    account_name text not null,
+    bound_at text not null,
+    cursor text,                              -- the connector's bookmark, JSON
+    swept_since text,                         -- when the last finished sweep began, the platform's time
+    derivation text                           -- the mapping that all orders were last derived with
+) strict;;
+create table orders (
+    key integer primary key,
+    store text not null references stores(name),
+    id text not null,                         -- the platform's
+    number text not null,
+    status_id text not null,
+    status_name text not null,
+    stage text not null,
+    shipping_allowed integer not null,
+    placed_at text not null,
+    modified_at text not null,
+    currency text not null,
+    total text not null,                      -- a decimal number
+    customer_name text,
+    customer_company text,
+    customer_email text,
+    customer_phone text,
+    billing text,                             -- an address, JSON
+    customer_message text,
+    staff_notes text,
+    channel text,
+    search text not null,                     -- what `orders --search` looks through
+    digest blob not null,
+    derivation text not null,
+    as_of text not null,                      -- the platform's time of the view that this row shows
+    gone_at text,                             -- when the platform was found to have it no more
+    imported_at text not null,
+    updated_at text not null
+) strict;;
+create unique index orders_by_id on orders(store, id);;
+create index orders_by_number on orders(store, number);;
+create index orders_by_stage on orders(store, stage, as_of);;
+create table consignments (
+    order_key integer not null references orders(key) on delete cascade,
+    position integer not null,
+    id text not null,                         -- the platform's
+    kind text not null,
+    ship_to text,                             -- an address, JSON
+    pickup_from text,                         -- an address, JSON
+    service text,
+    primary key (order_key, position)
+) strict, without rowid;;
+create table lines (
+    order_key integer not null references orders(key) on delete cascade,
+    consignment integer not null,             -- its position
+    position integer not null,
+    id text not null,                         -- the platform's
+    parent_id text,
+    sku text,
+    barcode text,
+    bin text,
+    name text not null,
+    quantity integer not null,
+    quantity_shipped integer not null,
+    quantity_refunded integer not null,
+    unit_price text,                          -- a decimal number
+    weight_grams real,                        -- of one unit
+    options text,                             -- display name to text, JSON
+    size text,
+    colour text,
+    hs_code text,
+    gift_wrap text,
+    gift_message text,
+    requires_shipping integer not null,
+    primary key (order_key, consignment, position)
+) strict, without rowid;;
+create table raws (
+    order_key integer primary key references orders(key) on delete cascade,
+    raw blob not null                         -- JSON as the platform sent it, compressed by zlib
+) strict;;
+create table skips (
+    store text not null references stores(name),
+    order_id text not null,
+    reason text not null,
+    digest blob not null,
+    as_of text not null,
+    seen_at text not null,
+    primary key (store, order_id)
+) strict, without rowid;;
+create table set_asides (
+    key integer primary key,
+    store text not null references stores(name),
+    order_id text not null,
+    error text not null,
+    raw blob not null,
+    digest blob not null,
+    derivation text not null,
+    as_of text not null,
+    seen_at text not null,
+    unique (store, order_id)
+) strict;;
+create table runs (
+    id integer primary key,
+    store text not null references stores(name),
+    kind text not null,
+    started_at text not null,
+    ended_at text,
+    outcome text,
+    imported integer not null default 0,
+    updated integer not null default 0,
+    unchanged integer not null default 0,
+    skipped integer not null default 0,
+    set_aside integer not null default 0,
+    pages integer not null default 0,
+    requests integer not null default 0,
+    retries integer not null default 0,
+    waited_s real not null default 0,
+    quota_left integer,
+    last_request_id text,
+    error text
+) strict;;
+create index runs_by_store on runs(store, id);;
+create table timeline (
+    id integer primary key,
+    store text not null,
+    order_id text not null,
+    at text not null,
+    event text not null,
+    details text not null                     -- JSON: field names and statuses, never a buyer's values
+) strict;;
+create index timeline_by_order on timeline(store, order_id);;
+create trigger timeline_is_append_only before update on timeline begin
+    select raise(abort, 'the timeline is append-only');
+end;;
+create virtual table orders_search using fts5(
+    search, content='orders', content_rowid='key', tokenize='unicode61 remove_diacritics 2'
+);;
+create trigger orders_search_insert after insert on orders begin
+    insert into orders_search(rowid, search) values (new.key, new.search);
+end;;
+create trigger orders_search_update after update of search on orders when old.search is not new.search begin
+    insert into orders_search(orders_search, rowid, search) values ('delete', old.key, old.search);
+    insert into orders_search(rowid, search) values (new.key, new.search);
+end;;
+create trigger orders_search_delete after delete on orders begin
+    insert into orders_search(orders_search, rowid, search) values ('delete', old.key, old.search);
+end
+"""
+
+MIGRATION_NAMES = frozenset(migration.name for migration in schema.pending(Database(memory=True)))
+"""All steps that this version knows; a database with others was written by a newer one."""

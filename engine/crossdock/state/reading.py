@@ -1,0 +1,125 @@
+"""What is asked of the database without changing it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from crossdock.model import (
+    OPEN_STAGES,
+    Stage,
+    instant,
+    moment,
+)
+from crossdock.state import (
+    Event,
+    KeptSetAside,
+    KeptSkip,
+    PackedRaw,
+    StoredOrder,
+)
+from crossdock.state.rows import (
+    stored_order,
+)
+
+LISTED_AT_ONCE = 200  # orders read with one look at their lines
+
+
+def unseen_orders(db: sqlite3.Connection, store: str, since: datetime, limit: int) -> Sequence[str]:
+    stages = msgspec.json.encode(sorted(OPEN_STAGES)).decode()
+    rows = db.execute(
+        "select id from orders where store = ? and stage in (select value from json_each(?)) and as_of < ? "
+        "order by as_of limit ?",
+        (store, stages, instant(since), limit),
+    )
+    return [id for (id,) in rows]
+
+
+def packed_raws(db: sqlite3.Connection, query: str, values: Sequence[object]) -> Sequence[PackedRaw]:
+    return [
+        PackedRaw(key=row["key"], order_id=row["id"], raw=row["raw"], as_of=moment(row["as_of"]))
+        for row in db.execute(query, tuple(values))
+    ]
+
+
+def find_order(db: sqlite3.Connection, store: str, order: str) -> StoredOrder | None:
+    for column in ("id", "number"):
+        row = db.execute(
+            f"select * from orders where store = ? and {column} = ? order by key",
+            (store, order),
+        ).fetchone()
+        if row is not None:
+            return with_parts(db, [row])[0]
+    return None
+
+
+def order_by_key(db: sqlite3.Connection, key: int) -> StoredOrder:
+    return with_parts(db, db.execute("select * from orders where key = ?", (key,)).fetchall())[0]
+
+
+def orders_after(
+    db: sqlite3.Connection, after: int, store: str | None, stage: Stage | None, search: str | None
+) -> tuple[list[int], list[StoredOrder]]:
+    where, values = ["key > ?"], [after]
+    conditions: list[tuple[str, str | None]] = [
+        ("store = ?", store),
+        ("stage = ?", None if stage is None else stage.value),
+        ("key in (select rowid from orders_search where orders_search match ?)", search and match_expression(search)),
+    ]
+    arguments: list[object] = [*values]
+    for condition, value in conditions:
+        if value:
+            where.append(condition)
+            arguments.append(value)
+    rows = db.execute(
+        f"select * from orders where {' and '.join(where)} order by key limit {LISTED_AT_ONCE}",
+        arguments,
+    ).fetchall()
+    return [row["key"] for row in rows], with_parts(db, rows)
+
+
+def match_expression(search: str) -> str:
+    """What FTS5 is asked for: every word of `search`, each as the beginning of a word, as plain text."""
+    return " ".join('"' + word.replace('"', '""') + '"*' for word in search.split())
+
+
+def with_parts(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[StoredOrder]:
+    keys = msgspec.json.encode([row["key"] for row in rows]).decode()
+    parts: dict[str, dict[int, list[sqlite3.Row]]] = {"consignments": {}, "lines": {}}
+    for table, by_key in parts.items():
+        found = db.execute(
+            f"select * from {table} where order_key in (select value from json_each(?))",
+            (keys,),
+        )
+        for row in found:
+            by_key.setdefault(row["order_key"], []).append(row)
+    return [
+        stored_order(row, parts["consignments"].get(row["key"], []), parts["lines"].get(row["key"], [])) for row in rows
+    ]
+
+
+def timeline_of(db: sqlite3.Connection, store: str, order_id: str) -> Sequence[Event]:
+    rows = db.execute(
+        "select at, event, details from timeline where store = ? and order_id = ? order by id", (store, order_id)
+    )
+    return [Event(at=moment(at), event=event, details=msgspec.json.decode(details)) for at, event, details in rows]
+
+
+def find_skip(db: sqlite3.Connection, store: str, order_id: str) -> KeptSkip | None:
+    row = db.execute("select * from skips where store = ? and order_id = ?", (store, order_id)).fetchone()
+    return None if row is None else KeptSkip(order_id=order_id, reason=row["reason"], seen_at=moment(row["seen_at"]))
+
+
+def set_asides_of(db: sqlite3.Connection, store: str) -> Sequence[KeptSetAside]:
+    rows = db.execute("select * from set_asides where store = ? order by key", (store,))
+    return [KeptSetAside(order_id=row["order_id"], error=row["error"], seen_at=moment(row["seen_at"])) for row in rows]
+
+
+def count_stages(db: sqlite3.Connection) -> Mapping[str, Mapping[Stage, int]]:
+    found: dict[str, dict[Stage, int]] = {}
+    for store, stage, count in db.execute("select store, stage, count(*) from orders group by store, stage"):
+        found.setdefault(store, {})[Stage(stage)] = count
+    return found

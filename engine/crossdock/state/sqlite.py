@@ -1,0 +1,417 @@
+"""Storage in one SQLite file: one writer thread, two readers, one transaction per page."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from crossdock.errors import (
+    AccountMismatchError,
+    DatabaseCorruptError,
+    DatabaseFullError,
+    DatabaseInUseError,
+    DatabaseReadOnlyError,
+    DatabaseTooNewError,
+    StateError,
+)
+from crossdock.model import (
+    Stage,
+    instant,
+)
+from crossdock.state import (
+    Bookmark,
+    Counts,
+    Event,
+    Held,
+    KeptSetAside,
+    KeptSkip,
+    LockPurpose,
+    Outcome,
+    PackedRaw,
+    Run,
+    RunKind,
+    StoredOrder,
+    StoreRecord,
+    Traffic,
+    View,
+    Waiting,
+)
+from crossdock.state.locks import FileLock, hold_exclusive, hold_shared, store_lock
+from crossdock.state.migrations import MIGRATION_NAMES, schema
+from crossdock.state.pages import held_rows, save_page
+from crossdock.state.reading import (
+    count_stages,
+    find_order,
+    find_skip,
+    orders_after,
+    packed_raws,
+    set_asides_of,
+    timeline_of,
+    unseen_orders,
+)
+from crossdock.state.rows import (
+    run_record,
+    store_record,
+)
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 10_000  # a page of another process is written in a fraction of this
+READERS = 2
+
+
+async def open_sqlite(path: Path) -> SqliteState:
+    """The state in this file, made or brought up to date where needed. Raises StateError."""
+    return await asyncio.to_thread(_open, path)
+
+
+class SqliteState:
+    """See `crossdock.state.State`."""
+
+    def __init__(self, path: Path, process_lock: FileLock) -> None:
+        self._path = path
+        self._process_lock = process_lock
+        self._connections = _Connections(path)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="crossdock-write")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="crossdock-read")
+
+    async def close(self) -> None:
+        for pool in (self._readers, self._writer):
+            await asyncio.to_thread(pool.shutdown)
+        self._connections.close()
+        self._process_lock.close()
+
+    def lock(self, store: str, purpose: LockPurpose, waiting: Waiting) -> AbstractAsyncContextManager[None]:
+        return store_lock(self._path, store, purpose, waiting)
+
+    async def bind(
+        self, store: str, connector: str, account: tuple[str, str], configured: frozenset[str], at: datetime
+    ) -> StoreRecord:
+        return await self._write(_bind, store, connector, *account, configured, at)
+
+    async def stores(self) -> Sequence[StoreRecord]:
+        return await self._read(
+            lambda db: [store_record(row) for row in db.execute("select * from stores order by name")]
+        )
+
+    async def begin_run(self, store: str, kind: RunKind, at: datetime) -> int:
+        return await self._write(_begin_run, store, kind, at)
+
+    async def end_run(self, run: int, outcome: Outcome, at: datetime, traffic: Traffic, error: str | None) -> None:
+        await self._write(_end_run, run, outcome, at, traffic, error)
+
+    async def run(self, run: int) -> Run:
+        return await self._read(lambda db: run_record(db.execute("select * from runs where id = ?", (run,)).fetchone()))
+
+    async def last_runs(self) -> Mapping[str, Run]:
+        return await self._read(_last_runs)
+
+    async def held(self, store: str, order_ids: Sequence[str]) -> Mapping[str, Held]:
+        return await self._read(lambda db: {id: held.seen for id, held in held_rows(db, store, order_ids).items()})
+
+    async def save_page(
+        self, store: str, run: int, views: Sequence[View], bookmark: Bookmark | None, *, derivation: str, at: datetime
+    ) -> Counts:
+        return await self._write(save_page, store, run, views, bookmark, derivation, at)
+
+    async def unseen(self, store: str, since: datetime, limit: int) -> Sequence[str]:
+        return await self._read(unseen_orders, store, since, limit)
+
+    async def underived(self, store: str, derivation: str, after: int, limit: int) -> Sequence[PackedRaw]:
+        return await self._read(
+            packed_raws,
+            "select key, id, raw, as_of from orders join raws on order_key = key "
+            "where store = ? and derivation != ? and key > ? and gone_at is null order by key limit ?",
+            (store, derivation, after, limit),
+        )
+
+    async def underived_set_asides(self, store: str, derivation: str, limit: int) -> Sequence[PackedRaw]:
+        return await self._read(
+            packed_raws,
+            "select key, order_id as id, raw, as_of from set_asides "
+            "where store = ? and derivation != ? order by key limit ?",
+            (store, derivation, limit),
+        )
+
+    async def all_derived(self, store: str, derivation: str) -> None:
+        await self._write(lambda db: db.execute("update stores set derivation = ? where name = ?", (derivation, store)))
+
+    async def order(self, store: str, order: str) -> StoredOrder | None:
+        return await self._read(find_order, store, order)
+
+    async def orders(
+        self, *, store: str | None = None, stage: Stage | None = None, search: str | None = None
+    ) -> AsyncGenerator[StoredOrder, None]:
+        after = 0
+        while True:
+            keys, found = await self._read(orders_after, after, store, stage, search)
+            for order in found:
+                yield order
+            if not keys:
+                return
+            after = keys[-1]
+
+    async def timeline(self, store: str, order_id: str) -> Sequence[Event]:
+        return await self._read(timeline_of, store, order_id)
+
+    async def skip(self, store: str, order_id: str) -> KeptSkip | None:
+        return await self._read(find_skip, store, order_id)
+
+    async def set_asides(self, store: str) -> Sequence[KeptSetAside]:
+        return await self._read(set_asides_of, store)
+
+    async def stage_counts(self) -> Mapping[str, Mapping[Stage, int]]:
+        return await self._read(count_stages)
+
+    async def _write(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._in_transaction, work, args)
+
+    async def _read(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._reading, work, args)
+
+    def _in_transaction(self, work: Callable[..., T], args: Sequence[object]) -> T:
+        with told_in_words(self._path):
+            db = self._connections.mine()
+            with transaction(db):
+                return work(db, *args)
+
+    def _reading(self, work: Callable[..., T], args: Sequence[object]) -> T:
+        with told_in_words(self._path):
+            return work(self._connections.mine(), *args)
+
+
+class _Connections:
+    """One connection per thread, since SQLite's are bound to theirs."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+
+    def mine(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = connect(self._path)
+            self._all.append(connection)
+        return connection
+
+    def close(self) -> None:
+        for connection in self._all:
+            connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that leaves transactions to us and may be closed by another thread than its own."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("pragma journal_mode = wal")
+    # A power cut can lose the last page of an import but not tear it, and its cursor goes with it: it is fetched again.
+    connection.execute("pragma synchronous = normal")
+    connection.execute("pragma foreign_keys = on")
+    return connection
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing. A plain BEGIN would fail at its first write if another process had committed in between."""
+    db.execute("begin immediate")
+    try:
+        yield
+        db.execute("commit")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("rollback")
+        raise
+
+
+@contextmanager
+def told_in_words(path: Path) -> Iterator[None]:
+    """Turns what SQLite raises into the StateError that tells a person what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+        if code not in _REACTIONS:
+            raise
+        kind, words = _REACTIONS[code]
+        raise kind(f"{path}: {words}") from error
+
+
+_REACTIONS: Mapping[int, tuple[type[StateError], str]] = {
+    sqlite3.SQLITE_READONLY: (
+        DatabaseReadOnlyError,
+        "the database can't be written to; give this user write access to the file and to its folder.",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        DatabaseReadOnlyError,
+        "the database can't be opened; the folder must exist and this user must be able to write there.",
+    ),
+    sqlite3.SQLITE_FULL: (DatabaseFullError, "the disk is full; nothing was lost, free some space and run this again."),
+    sqlite3.SQLITE_BUSY: (
+        DatabaseInUseError,
+        "another program has kept the database locked for too long; close it (an open sqlite3 shell?) and try again.",
+    ),
+    sqlite3.SQLITE_LOCKED: (DatabaseInUseError, "another program has locked the database; close it and try again."),
+    sqlite3.SQLITE_CORRUPT: (
+        DatabaseCorruptError,
+        "the file is damaged; put back a backup, or move it away to import everything anew.",
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        DatabaseCorruptError,
+        "the file is not an SQLite database; check engine.database in stores.yaml, or put back a backup.",
+    ),
+    sqlite3.SQLITE_IOERR: (StateError, "reading or writing failed; check the disk. Nothing committed was lost."),
+}
+
+
+def _open(path: Path) -> SqliteState:
+    with told_in_words(path):
+        lock = _lock_of(path)
+        try:
+            _bring_up_to_date(path, lock)
+        except BaseException:
+            lock.close()
+            raise
+        return SqliteState(path, lock)
+
+
+def _lock_of(path: Path) -> FileLock:
+    """The lock that every process holds shared. Makes an empty database, readable by its owner alone."""
+    try:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        return FileLock(path.with_name(path.name + ".lock"))
+    except OSError as error:
+        raise DatabaseReadOnlyError(
+            f"{path}: the database can't be opened ({error.strerror}); "
+            "the folder must exist and this user must be able to write there."
+        ) from error
+
+
+def _bring_up_to_date(path: Path, lock: FileLock) -> None:
+    hold_shared(lock, path)
+    connection = connect(path)
+    try:
+        db = Database(connection, execute_plugins=False)
+        if not _is_behind(db, path):
+            return
+        hold_exclusive(lock, path)
+        if _is_behind(db, path):
+            _back_up(connection, path)
+            schema.apply(db)
+        hold_shared(lock, path)
+    finally:
+        connection.close()
+
+
+def _is_behind(db: Database, path: Path) -> bool:
+    applied = {migration.name for migration in schema.applied(db)}
+    pending = {migration.name for migration in schema.pending(db)}
+    unknown = applied - MIGRATION_NAMES
+    if unknown:
+        raise DatabaseTooNewError(
+            f"{path}: a newer crossdock has written this database ({max(unknown)}); "
+            "install that version again, or put back the backup that it made beside the file."
+        )
+    if not applied and db.table_names():
+        raise DatabaseCorruptError(
+            f"{path}: the file holds another program's tables; name another file as engine.database in stores.yaml."
+        )
+    return bool(pending)
+
+
+def _back_up(connection: sqlite3.Connection, path: Path) -> None:
+    """Copies the database aside before a migration touches it; an empty one needs no copy."""
+    tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+    if not tables:
+        return
+    version = connection.execute("select max(name) from _sqlite_migrations").fetchone()[0]
+    target = path.with_name(f"{path.name}.{version}.backup")
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+    copy = sqlite3.connect(target)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+
+
+def _bind(
+    db: sqlite3.Connection,
+    store: str,
+    connector: str,
+    identity: str,
+    account_name: str,
+    configured: frozenset[str],
+    at: datetime,
+) -> StoreRecord:
+    others = db.execute(
+        "select name from stores where connector = ? and identity = ? and name != ?", (connector, identity, store)
+    )
+    known = db.execute("select * from stores where name = ?", (store,)).fetchone()
+    if known is not None and (known["connector"], known["identity"]) != (connector, identity):
+        raise AccountMismatchError(
+            f"{store}: its settings lead to the {connector} account {identity} ({account_name}), but this name stands "
+            f"for the {known['connector']} account {known['identity']} ({known['account_name']}) for good. "
+            "Put the former settings back, or give the new account a name of its own."
+        )
+    for (other,) in others:
+        if other in configured:
+            raise AccountMismatchError(
+                f"{store}: its settings lead to the same {connector} account as {other} ({account_name}). "
+                "One account has one name: remove one of the two from stores.yaml."
+            )
+    db.execute(
+        "insert into stores (name, connector, identity, account_name, bound_at) values (?, ?, ?, ?, ?) "
+        "on conflict(name) do update set account_name = excluded.account_name "
+        "where account_name is not excluded.account_name",
+        (store, connector, identity, account_name, instant(at)),
+    )
+    return store_record(db.execute("select * from stores where name = ?", (store,)).fetchone())
+
+
+def _begin_run(db: sqlite3.Connection, store: str, kind: RunKind, at: datetime) -> int:
+    db.execute(
+        "update runs set outcome = ?, ended_at = ? where store = ? and ended_at is null",
+        (Outcome.KILLED.value, instant(at), store),
+    )
+    cursor = db.execute("insert into runs (store, kind, started_at) values (?, ?, ?)", (store, kind.value, instant(at)))
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _end_run(
+    db: sqlite3.Connection, run: int, outcome: Outcome, at: datetime, traffic: Traffic, error: str | None
+) -> None:
+    db.execute(
+        "update runs set outcome = ?, ended_at = ?, requests = ?, retries = ?, waited_s = ?, quota_left = ?, "
+        "last_request_id = ?, error = ? where id = ?",
+        (
+            outcome.value,
+            instant(at),
+            traffic.requests,
+            traffic.retries,
+            traffic.waited_s,
+            traffic.quota_left,
+            traffic.last_request_id,
+            error,
+            run,
+        ),
+    )
+
+
+def _last_runs(db: sqlite3.Connection) -> Mapping[str, Run]:
+    rows = db.execute(
+        "select runs.* from stores join runs on runs.id = (select max(id) from runs as r where r.store = stores.name)"
+    )
+    return {row["store"]: run_record(row) for row in rows}
