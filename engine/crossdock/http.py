@@ -94,6 +94,7 @@ class HttpCounts:
     requests: int = 0
     retries: int = 0
     waited_s: float = 0.0
+    last_request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,18 +136,15 @@ class Gate:
     """When the next request of a store may go, by what the platform told of its quota."""
 
     def __init__(self, clock: Clock) -> None:
-        self.turn = asyncio.Lock()
+        self.turn = asyncio.Lock()  # held while waiting: first come, first served
         self._clock = clock
         self._paused_until = -math.inf
-        self._resets_at = -math.inf
         self._interval_s = 0.0
         self._passed_at = -math.inf
 
     def wait_s(self) -> float:
         """Seconds until the next request may go; 0 or less means now."""
-        paced = self._passed_at + self._interval_s
-        fresh = max(self._resets_at, self._passed_at + AFTER_PAUSE_S)  # the pace was made for the window that ends then
-        return max(self._paused_until, min(paced, fresh)) - self._clock.monotonic()
+        return max(self._paused_until, self._passed_at + self._interval_s) - self._clock.monotonic()
 
     def passed(self) -> None:
         """A request goes now."""
@@ -159,11 +157,9 @@ class Gate:
 
     def saw(self, left: float | None, quota: float | None, reset_s: float | None) -> None:
         """Obeys the quota of an answer; None is what it didn't tell, or told in a way that makes no sense."""
-        now = self._clock.monotonic()
-        self._interval_s = AFTER_PAUSE_S if now < self._paused_until else 0.0
+        self._interval_s = AFTER_PAUSE_S if self._clock.monotonic() < self._paused_until else 0.0
         if left is None or not quota or reset_s is None or left / quota >= SPREAD_BELOW:
             return
-        self._resets_at = now + reset_s
         if left <= KEEP_LEFT:
             self.pause(reset_s)
         else:
@@ -230,7 +226,7 @@ class HttpClient:
         self.quota_left = None
         self._session = session
         self._options = options
-        self._store = store
+        self.store = store
         self._clock = clock
         self._random = random
         self._gate = Gate(clock)
@@ -240,7 +236,7 @@ class HttpClient:
         self._hidden = tuple(form for value in options.headers.values() for form in _forms(value))
 
     def __repr__(self) -> str:
-        return f"HttpClient(store={self._store!r})"
+        return f"HttpClient(store={self.store!r})"
 
     def server_time(self) -> datetime:
         """The server's time of now as best known: by its last answer, or our own clock's before any."""
@@ -286,8 +282,11 @@ class HttpClient:
             self.counts = replace(self.counts, retries=self.counts.retries + 1)
 
     async def get_json(self, path: str, params: Mapping[str, str | int] | None = None) -> Json:
-        """The JSON at `path`, None for 204. Raises what `request` raises, and for refusals CredentialsError (401),
-        PermissionMissingError (403) and RefusedError (other 4xx)."""
+        """The JSON at `path`, None for 204.
+
+        Raises what `request` raises, and for refusals CredentialsError (401), PermissionMissingError (403) and
+        RefusedError (other 4xx).
+        """
         response = await self.request("GET", path, params=params)
         if response.status < 400:
             return response.json
@@ -296,18 +295,18 @@ class HttpClient:
         match response.status:
             case 401:
                 raise CredentialsError(
-                    f"{self._store}: the platform doesn't accept the store's key: {said}. "
+                    f"{self.store}: the platform doesn't accept the store's key: {said}. "
                     "Put a valid one into the store's settings."
                 )
             case 403:
                 raise PermissionMissingError(
-                    f"{self._store}: the store's key may not do this: {said}. "
+                    f"{self.store}: the store's key may not do this: {said}. "
                     "Give it the permission on the platform, or put another key into the store's settings.",
                     scope="",
                 )
             case _:
                 raise RefusedError(
-                    f"{self._store}: the platform refuses this request: {said}. crossdock doesn't repeat it as it is."
+                    f"{self.store}: the platform refuses this request: {said}. crossdock doesn't repeat it as it is."
                 )
 
     def _call(
@@ -329,10 +328,10 @@ class HttpClient:
         whole = re.match(r"https?://", path, re.IGNORECASE) is not None
         url = URL(path if whole else f"{base}/{path.lstrip('/')}")
         if not url.absolute:
-            raise ValueError(f"{self._store}: {path.partition('?')[0]!r} needs a base URL, which the store has not")
+            raise ValueError(f"{self.store}: {path.partition('?')[0]!r} needs a base URL, which the store has not")
         root = base.path.rstrip("/")
         if base.absolute and (url.origin() != base.origin() or not f"{url.path}/".startswith(f"{root}/")):
-            raise ValueError(f"{self._store}: {path.partition('?')[0]!r} leads out of the store's base URL {base}")
+            raise ValueError(f"{self.store}: {path.partition('?')[0]!r} leads out of the store's base URL {base}")
         return url.extend_query(params)
 
     def _shown_path(self, url: URL) -> str:
@@ -355,36 +354,51 @@ class HttpClient:
                 ) as answer:
                     elapsed_s = math.floor(self._clock.monotonic() - sent_at)
                     started_at = self._started_at(answer.headers, elapsed_s, newest)
-                    reset_s = self._saw_quota(answer.headers)
-                    asked_s = self._asked_s(answer.headers)
+                    reset_s, asked_s = self._saw_quota(answer.headers), self._asked_s(answer.headers)
                     if answer.status == 429:
                         return _Limited(max((s for s in (reset_s, asked_s) if s is not None), default=None))
-                    if 300 <= answer.status < 400:
-                        raise self._redirect_error(call, answer)
                     body = await _read(answer)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 return _failed_by(error, call.hidden)
+        return self._judged(call, answer, body, started_at or sent_now.replace(microsecond=0), asked_s)
+
+    def _judged(
+        self,
+        call: _Call,
+        answer: aiohttp.ClientResponse,
+        body: bytes | None,
+        started_at: datetime,
+        asked_s: float | None,
+    ) -> Response | _Failed:
+        status = answer.status
+        if 300 <= status < 400:
+            raise self._redirect_error(call, answer)
         if body is None:
             raise GarbledError(
-                f"{self._store}: the answer to {call.name} is larger than {LARGEST_BODY // 2**20} MiB and was not read "
+                f"{self.store}: the answer to {call.name} is larger than {LARGEST_BODY // 2**20} MiB and was not read "
                 f"to its end. {_to_come(call)}"
             )
-        text = _redacted(_text(body, answer.charset), call.hidden)[:TEXT_LENGTH] if answer.status >= 400 else ""
-        if answer.status >= 500:
-            what = f"the platform answered {answer.status}{_quoted(text)}"
-            return _Failed(UnreachableError, what, asked_s=asked_s if answer.status == 503 else None)
-        bodiless = answer.status == 204 or call.method == "HEAD"
+        text = _redacted(_text(body, answer.charset), call.hidden)[:TEXT_LENGTH] if status >= 400 else ""
+        if status >= 500:
+            what = f"the platform answered {status}{_quoted(text)}"
+            return _Failed(UnreachableError, what, asked_s=asked_s if status == 503 else None)
+        bodiless = status == 204 or call.method == "HEAD"
         json = None if bodiless else _decoded(body, answer.charset)
-        if json is None and not bodiless and answer.status < 400:
-            return _Failed(GarbledError, f"the platform answered {answer.status} with {_kind_of(body)}")
+        if json is None and not bodiless and status < 400:
+            return _Failed(GarbledError, f"the platform answered {status} with {_kind_of(body)}")
         return Response(
-            status=answer.status,
+            status=status,
             headers=answer.headers,
             json=json,
             text=text,
-            started_at=started_at or sent_now.replace(microsecond=0),
-            request_id=next((answer.headers[name] for name in REQUEST_ID_HEADERS if name in answer.headers), None),
+            started_at=started_at,
+            request_id=self._request_id(answer.headers),
         )
+
+    def _request_id(self, headers: Mapping[str, str]) -> str | None:
+        found = next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
+        self.counts = replace(self.counts, last_request_id=found)
+        return found
 
     async def _pass_gate(self, call: _Call) -> None:
         async with self._gate.turn:
@@ -443,11 +457,11 @@ class HttpClient:
         self.counts = replace(self.counts, waited_s=self.counts.waited_s + seconds)
 
     def _log(self, call: _Call, what: str, wait_s: float) -> None:
-        log.debug("%s: %s: %s; trying again in %.1f s", self._store, call.name, what, wait_s)
+        log.debug("%s: %s: %s; trying again in %.1f s", self.store, call.name, what, wait_s)
 
     def _limited_error(self, what: str, wait_s: float) -> RateLimitedError:
         return RateLimitedError(
-            f"{self._store}: the platform asks for a pause: {what}. crossdock goes on in {wait_s:.0f} s by itself.",
+            f"{self.store}: the platform asks for a pause: {what}. crossdock goes on in {wait_s:.0f} s by itself.",
             retry_after_s=wait_s,
         )
 
@@ -456,14 +470,14 @@ class HttpClient:
         with suppress(ValueError):
             target = _redacted(URL(answer.headers.get("Location", "")).host or "", call.hidden)
         return GarbledError(
-            f"{self._store}: {call.name} was answered with a redirect{target and f' to {target}'} ({answer.status}), "
+            f"{self.store}: {call.name} was answered with a redirect{target and f' to {target}'} ({answer.status}), "
             "which crossdock doesn't follow, since that would carry the store's key elsewhere. "
             "Check the address in the store's settings."
         )
 
     def _give_up(self, call: _Call, failed: _Failed, failures: int) -> NoReturn:
         times = "" if failures == 1 else f" {failures} times"
-        message = f"{self._store}: {call.name} failed{times}: {failed.what}. {_to_come(call)}"
+        message = f"{self.store}: {call.name} failed{times}: {failed.what}. {_to_come(call)}"
         raise failed.error(message) from failed.cause
 
 
@@ -539,7 +553,8 @@ def _failed_by(error: Exception, hidden: tuple[str, ...]) -> _Failed:
 def _http_date(text: str | None) -> datetime | None:
     with suppress(ValueError, TypeError, OverflowError, IndexError):
         date = parsedate_to_datetime(text or "")
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+        date = (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+        return date if 2000 <= date.year < 2200 else None  # beyond, arithmetic can fail
     return None
 
 

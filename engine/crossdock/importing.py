@@ -97,13 +97,16 @@ class ImportRun:
                     await self._save(page.seen, asked_at, bookmark)
                     break
                 following_asked_at = self.clock.now()
-                async with asyncio.TaskGroup() as group:
-                    following = group.create_task(_next_or_error(pages), name=f"fetch {self.store}")
-                    await self._save(page.seen, asked_at, bookmark)
-                asked_at, found = following_asked_at, following.result()
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        following = group.create_task(_next_or_error(pages), name=f"fetch {self.store}")
+                        await self._save(page.seen, asked_at, bookmark)
+                except ExceptionGroup as failed:  # of the saving alone: the fetching gives its error as a value
+                    raise failed.exceptions[0] from None
+                found = following.result()
                 if isinstance(found, Exception):
                     raise found
-                page = found
+                asked_at, page = following_asked_at, found
         return finished
 
     async def _recheck(self, since: datetime, limit: int) -> None:

@@ -5,7 +5,7 @@ The JSON form of an order (`order_to_json`) is relied on by other programs: fiel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import msgspec
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
 Raw: TypeAlias = "Mapping[str, Json]"
 """All that an order was made of, as the platform sent it: a JSON object."""
 Cursor: TypeAlias = "Mapping[str, Json]"

@@ -82,7 +82,7 @@ class Plugins:
         self._broken: list[BrokenPlugin] = []
         self._connectors: dict[str, tuple[str, type[AnyConnector]]] | None = None
         self._commands: dict[str, tuple[str, click.Command]] | None = None
-        self._lost_connectors: dict[str, str] = {}  # connector -> the broken plugin that would have brought it
+        self._lost: dict[str, str] = {}  # what a broken plugin would have brought -> that plugin
 
     @property
     def loaded(self) -> tuple[LoadedPlugin, ...]:
@@ -102,16 +102,13 @@ class Plugins:
     def reasons(self) -> Mapping[str, str]:
         """Why a connector is missing, in a sentence, by the name of the plugin and of each connector it would bring."""
         by_plugin = {plugin.name: str(plugin) for plugin in reversed(self._broken)}
-        lost = {name: by_plugin[plugin] for name, plugin in self._lost_connectors.items() if plugin in by_plugin}
+        lost = {name: by_plugin[plugin] for name, plugin in self._lost.items()}
         return MappingProxyType({**by_plugin, **lost})
 
     def connectors(self) -> Mapping[str, type[AnyConnector]]:
         """The connector classes by their names. This imports what the plugins need for their work."""
         if self._connectors is None:
             self._connectors = self._ask("connectors", _named_connectors, taken={})
-            self._lost_connectors.update(
-                {name: plugin for name, (plugin, _) in self._connectors.items() if plugin not in self._origins}
-            )
         return MappingProxyType(
             {name: found for name, (plugin, found) in self._connectors.items() if plugin in self._origins}
         )
@@ -137,38 +134,36 @@ class Plugins:
             plugin = _imported(candidate)
             _check_contract(plugin)
             _check_hooks(self.manager, plugin)
-            self._register(candidate.name, plugin)
+            self.manager.register(plugin, name=candidate.name)
         except PluginError as error:
             self.put_aside(candidate.name, candidate.origin, str(error))
+        except Exception as error:  # an object that can't be looked into, or is registered under another name already
+            self.put_aside(candidate.name, candidate.origin, f"it can't be taken up: {_in_a_line(error)}")
         else:
             self._origins[candidate.name] = candidate.origin
 
-    def _register(self, name: str, plugin: object) -> None:
-        try:
-            self.manager.register(plugin, name=name)
-        except Exception as error:  # PluginValidationError, or ValueError for an object that is registered already
-            if self.manager.get_plugin(name) is plugin:
-                self.manager.unregister(name=name)
-            raise PluginError(_in_a_line(error)) from error
-
     def _ask(
-        self, hook: str, named: Callable[[object], list[tuple[str, T]]], *, taken: dict[str, str]
+        self, hook: str, named: Callable[[object], Iterator[tuple[str, T]]], *, taken: dict[str, str]
     ) -> dict[str, tuple[str, T]]:
         """What each plugin's `hook` brings, by name, with the plugin; a plugin that errs brings nothing."""
         things: dict[str, tuple[str, T]] = {}
         for plugin, origin in list(self._origins.items()):
-            brought: list[tuple[str, T]] = []
+            brought: dict[str, T] = {}
             try:
                 for implementation in self.manager.hook.__dict__[hook].get_hookimpls():
                     if implementation.plugin_name == plugin:
-                        brought += named(_called(hook, implementation.function))
-                _refuse_taken(brought, taken)
+                        for name, thing in named(_called(hook, implementation.function)):
+                            if name in brought:
+                                raise PluginError(f"it brings two things called '{name}'")
+                            brought[name] = thing
+                for name in brought.keys() & taken.keys():
+                    raise PluginError(f"the name '{name}' is taken by {taken[name]}")
             except PluginError as error:
+                self._lost.update(dict.fromkeys(brought, plugin))
                 self.put_aside(plugin, origin, str(error))
             else:
-                taken.update({name: f"the plugin '{plugin}' ({origin})" for name, _ in brought})
-            for name, thing in brought:
-                things.setdefault(name, (plugin, thing))
+                taken.update(dict.fromkeys(brought, f"the plugin '{plugin}' ({origin})"))
+                things.update({name: (plugin, thing) for name, thing in brought.items()})
         return things
 
 
@@ -336,32 +331,21 @@ def _called(hook: str, function: Callable[[], object]) -> object:
         raise PluginError(f"its hook '{hook}' failed: {_in_a_line(error)}") from error
 
 
-def _refuse_taken(brought: list[tuple[str, T]], taken: Mapping[str, str]) -> None:
-    names = [name for name, _ in brought]
-    for name in names:
-        if name in taken:
-            raise PluginError(f"the name '{name}' is taken by {taken[name]}")
-        if names.count(name) > 1:
-            raise PluginError(f"it brings two things called '{name}'")
-
-
-def _named_commands(brought: object) -> list[tuple[str, click.Command]]:
+def _named_commands(brought: object) -> Iterator[tuple[str, click.Command]]:
     if not isinstance(brought, list):
         raise PluginError(f"its hook 'cli_commands' should return a list of commands, not {_kind(brought)}")
     for command in brought:
         if not isinstance(command, click.Command) or not command.name:
-            raise PluginError(
-                f"its hook 'cli_commands' brought {_kind(command)}, which is no click command with a name"
-            )
-    return [(command.name, command) for command in brought]
+            raise PluginError(f"its hook 'cli_commands' brought {_kind(command)}, not a click command with a name")
+        yield command.name, command
 
 
-def _named_connectors(brought: object) -> list[tuple[str, type[AnyConnector]]]:
+def _named_connectors(brought: object) -> Iterator[tuple[str, type[AnyConnector]]]:
     if not isinstance(brought, list):
         raise PluginError(f"its hook 'connectors' should return a list of classes, not {_kind(brought)}")
     for found in brought:
         _check_connector(found)
-    return [(found.name, found) for found in brought]
+        yield found.name, found
 
 
 def _check_connector(found: object) -> None:

@@ -66,6 +66,22 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whose account on the platform a store is bound to: `identity` for good, `name` as it is now."""
+
+    identity: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run failed: the name of the error's class, which says what is to be done, and its words."""
+
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One execution of a store's import, as recorded."""
 
@@ -77,7 +93,7 @@ class Run:
     outcome: Outcome | None
     counts: Counts
     traffic: Traffic
-    error: str | None
+    failure: Failure | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,14 +241,19 @@ class State(Protocol):
         """Held by one holder at a time, in whatever process; vanishes with its holder."""
         ...
 
-    async def bind(
-        self, store: str, connector: str, account: tuple[str, str], configured: frozenset[str], at: datetime
-    ) -> StoreRecord:
-        """The store's record, made if it is new. Raises AccountMismatchError (rule S1).
+    async def prove(
+        self, store: str, connector: str, account: Account, configured: frozenset[str]
+    ) -> StoreRecord | None:
+        """The store's record, if it was bound. Raises AccountMismatchError (rule S1).
 
-        `account` is its identity and its name; `configured` are the names now in `stores.yaml`, of which no two can
-        stand for one account.
+        `configured` are the names now in `stores.yaml`, of which no two can stand for one account.
         """
+        ...
+
+    async def bind(
+        self, store: str, connector: str, account: Account, configured: frozenset[str], at: datetime
+    ) -> StoreRecord:
+        """Like `prove`, and binds a name that is new to this account for good."""
         ...
 
     async def stores(self) -> Sequence[StoreRecord]:
@@ -243,7 +264,9 @@ class State(Protocol):
         """The id of a new run. Runs of the store that never ended are marked as killed: the caller holds the lock."""
         ...
 
-    async def end_run(self, run: int, outcome: Outcome, at: datetime, traffic: Traffic, error: str | None) -> None:
+    async def end_run(
+        self, run: int, outcome: Outcome, at: datetime, traffic: Traffic, failure: Failure | None
+    ) -> None:
         """Records how the run ended."""
         ...
 
@@ -253,6 +276,10 @@ class State(Protocol):
 
     async def last_runs(self) -> Mapping[str, Run]:
         """The latest run of each store."""
+        ...
+
+    async def last_done(self) -> Mapping[str, datetime]:
+        """When each store's latest successful import of changes ended."""
         ...
 
     async def held(self, store: str, order_ids: Sequence[str]) -> Mapping[str, Held]:
@@ -301,6 +328,10 @@ class State(Protocol):
 
     async def skip(self, store: str, order_id: str) -> KeptSkip | None:
         """Why an order was not taken, if it was seen and skipped."""
+        ...
+
+    async def skip_reasons(self, store: str, since: datetime) -> Mapping[str, int]:
+        """How many orders were skipped for which reason since then, most frequent first."""
         ...
 
     async def set_asides(self, store: str) -> Sequence[KeptSetAside]:

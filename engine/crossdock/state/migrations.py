@@ -119,7 +119,7 @@ create table set_asides (
 ) strict;;
 create table runs (
     id integer primary key,
-    store text not null references stores(name),
+    store text not null,                      -- not yet among stores where the first sign-in failed
     kind text not null,
     started_at text not null,
     ended_at text,
@@ -135,6 +135,7 @@ create table runs (
     waited_s real not null default 0,
     quota_left integer,
     last_request_id text,
+    error_kind text,                          -- what is to be done, by the name of the error's class
     error text
 ) strict;;
 create index runs_by_store on runs(store, id);;

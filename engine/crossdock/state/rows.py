@@ -23,7 +23,7 @@ from crossdock.model import (
     instant,
     moment,
 )
-from crossdock.state import Counts, Outcome, Run, RunKind, StoredOrder, StoreRecord, Traffic
+from crossdock.state import Counts, Failure, Outcome, Run, RunKind, StoredOrder, StoreRecord, Traffic
 
 ORDER_COLUMNS = (
     "number",
@@ -243,7 +243,7 @@ def run_record(row: sqlite3.Row) -> Run:
         outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
         counts=Counts(**{name: row[name] for name in Counts.__slots__}),
         traffic=Traffic(**{name: row[name] for name in Traffic.__slots__}),
-        error=row["error"],
+        failure=None if row["error"] is None else Failure(kind=row["error_kind"], words=row["error"]),
     )
 
 

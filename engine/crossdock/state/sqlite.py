@@ -24,14 +24,13 @@ from crossdock.errors import (
     DatabaseTooNewError,
     StateError,
 )
-from crossdock.model import (
-    Stage,
-    instant,
-)
+from crossdock.model import Stage, instant, moment
 from crossdock.state import (
+    Account,
     Bookmark,
     Counts,
     Event,
+    Failure,
     Held,
     KeptSetAside,
     KeptSkip,
@@ -94,10 +93,15 @@ class SqliteState:
     def lock(self, store: str, purpose: LockPurpose, waiting: Waiting) -> AbstractAsyncContextManager[None]:
         return store_lock(self._path, store, purpose, waiting)
 
+    async def prove(
+        self, store: str, connector: str, account: Account, configured: frozenset[str]
+    ) -> StoreRecord | None:
+        return await self._read(_prove, store, connector, account, configured)
+
     async def bind(
-        self, store: str, connector: str, account: tuple[str, str], configured: frozenset[str], at: datetime
+        self, store: str, connector: str, account: Account, configured: frozenset[str], at: datetime
     ) -> StoreRecord:
-        return await self._write(_bind, store, connector, *account, configured, at)
+        return await self._write(_bind, store, connector, account, configured, at)
 
     async def stores(self) -> Sequence[StoreRecord]:
         return await self._read(
@@ -107,14 +111,19 @@ class SqliteState:
     async def begin_run(self, store: str, kind: RunKind, at: datetime) -> int:
         return await self._write(_begin_run, store, kind, at)
 
-    async def end_run(self, run: int, outcome: Outcome, at: datetime, traffic: Traffic, error: str | None) -> None:
-        await self._write(_end_run, run, outcome, at, traffic, error)
+    async def end_run(
+        self, run: int, outcome: Outcome, at: datetime, traffic: Traffic, failure: Failure | None
+    ) -> None:
+        await self._write(_end_run, run, outcome, at, traffic, failure)
 
     async def run(self, run: int) -> Run:
         return await self._read(lambda db: run_record(db.execute("select * from runs where id = ?", (run,)).fetchone()))
 
     async def last_runs(self) -> Mapping[str, Run]:
         return await self._read(_last_runs)
+
+    async def last_done(self) -> Mapping[str, datetime]:
+        return await self._read(_last_done)
 
     async def held(self, store: str, order_ids: Sequence[str]) -> Mapping[str, Held]:
         return await self._read(lambda db: {id: held.seen for id, held in held_rows(db, store, order_ids).items()})
@@ -166,6 +175,9 @@ class SqliteState:
 
     async def skip(self, store: str, order_id: str) -> KeptSkip | None:
         return await self._read(find_skip, store, order_id)
+
+    async def skip_reasons(self, store: str, since: datetime) -> Mapping[str, int]:
+        return await self._read(_skip_reasons, store, since)
 
     async def set_asides(self, store: str) -> Sequence[KeptSetAside]:
         return await self._read(set_asides_of, store)
@@ -346,36 +358,44 @@ def _back_up(connection: sqlite3.Connection, path: Path) -> None:
         copy.close()
 
 
-def _bind(
-    db: sqlite3.Connection,
-    store: str,
-    connector: str,
-    identity: str,
-    account_name: str,
-    configured: frozenset[str],
-    at: datetime,
-) -> StoreRecord:
+def _prove(
+    db: sqlite3.Connection, store: str, connector: str, account: Account, configured: frozenset[str]
+) -> StoreRecord | None:
     others = db.execute(
-        "select name from stores where connector = ? and identity = ? and name != ?", (connector, identity, store)
+        "select name from stores where connector = ? and identity = ? and name != ? order by name",
+        (connector, account.identity, store),
     )
     known = db.execute("select * from stores where name = ?", (store,)).fetchone()
-    if known is not None and (known["connector"], known["identity"]) != (connector, identity):
+    if known is not None and (known["connector"], known["identity"]) != (connector, account.identity):
         raise AccountMismatchError(
-            f"{store}: its settings lead to the {connector} account {identity} ({account_name}), but this name stands "
-            f"for the {known['connector']} account {known['identity']} ({known['account_name']}) for good. "
+            f"{store}: its settings lead to the {connector} account {account.identity} ({account.name}), but this name "
+            f"stands for the {known['connector']} account {known['identity']} ({known['account_name']}) for good. "
             "Put the former settings back, or give the new account a name of its own."
         )
     for (other,) in others:
         if other in configured:
             raise AccountMismatchError(
-                f"{store}: its settings lead to the same {connector} account as {other} ({account_name}). "
+                f"{store}: its settings lead to the same {connector} account as {other} ({account.name}). "
                 "One account has one name: remove one of the two from stores.yaml."
             )
+    return None if known is None else store_record(known)
+
+
+def _bind(
+    db: sqlite3.Connection,
+    store: str,
+    connector: str,
+    account: Account,
+    configured: frozenset[str],
+    at: datetime,
+) -> StoreRecord:
+    known = _prove(db, store, connector, account, configured)
+    if known is not None and known.account_name == account.name:
+        return known
     db.execute(
         "insert into stores (name, connector, identity, account_name, bound_at) values (?, ?, ?, ?, ?) "
-        "on conflict(name) do update set account_name = excluded.account_name "
-        "where account_name is not excluded.account_name",
-        (store, connector, identity, account_name, instant(at)),
+        "on conflict(name) do update set account_name = excluded.account_name",
+        (store, connector, account.identity, account.name, instant(at)),
     )
     return store_record(db.execute("select * from stores where name = ?", (store,)).fetchone())
 
@@ -391,11 +411,11 @@ def _begin_run(db: sqlite3.Connection, store: str, kind: RunKind, at: datetime) 
 
 
 def _end_run(
-    db: sqlite3.Connection, run: int, outcome: Outcome, at: datetime, traffic: Traffic, error: str | None
+    db: sqlite3.Connection, run: int, outcome: Outcome, at: datetime, traffic: Traffic, failure: Failure | None
 ) -> None:
     db.execute(
         "update runs set outcome = ?, ended_at = ?, requests = ?, retries = ?, waited_s = ?, quota_left = ?, "
-        "last_request_id = ?, error = ? where id = ?",
+        "last_request_id = ?, error_kind = ?, error = ? where id = ?",
         (
             outcome.value,
             instant(at),
@@ -404,7 +424,8 @@ def _end_run(
             traffic.waited_s,
             traffic.quota_left,
             traffic.last_request_id,
-            error,
+            failure and failure.kind,
+            failure and failure.words,
             run,
         ),
     )
@@ -415,3 +436,19 @@ def _last_runs(db: sqlite3.Connection) -> Mapping[str, Run]:
         "select runs.* from stores join runs on runs.id = (select max(id) from runs as r where r.store = stores.name)"
     )
     return {row["store"]: run_record(row) for row in rows}
+
+
+def _last_done(db: sqlite3.Connection) -> Mapping[str, datetime]:
+    rows = db.execute(
+        "select store, max(ended_at) from runs where outcome = ? and kind = ? group by store",
+        (Outcome.DONE.value, RunKind.CHANGES.value),
+    )
+    return {store: moment(ended_at) for store, ended_at in rows}
+
+
+def _skip_reasons(db: sqlite3.Connection, store: str, since: datetime) -> Mapping[str, int]:
+    rows = db.execute(
+        "select reason, count(*) from skips where store = ? and seen_at >= ? group by reason order by 2 desc, 1",
+        (store, instant(since)),
+    )
+    return dict(tuple(row) for row in rows)

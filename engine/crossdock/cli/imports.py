@@ -1,0 +1,86 @@
+"""`crossdock import`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from crossdock.cli.output import complain, counts_in_words, json_line, progress, say
+from crossdock.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crossdock.engine import Engine
+    from crossdock.state import Run
+
+
+@click.command("import")
+@click.argument("store")
+@click.option("--days", type=click.IntRange(1, 3650), metavar="N", help="Look N days back instead of import_days.")
+@click.option("--order", metavar="ID", help="Bring this one order, whatever its status.")
+@click.option("--dry-run", is_flag=True, help="Ask and count, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The counts as JSON on stdout.")
+@pass_session
+def import_(session: Session, store: str, days: int | None, order: str | None, *, dry_run: bool, as_json: bool) -> int:
+    """Import the orders of STORE now.
+
+    The first import brings every open order; later ones what changed since. It can be stopped at any time and goes on
+    where it stopped. While another import of the store is running, this one waits for it.
+
+    \b
+    Examples:
+      crossdock import acme-au                  what changed
+      crossdock import acme-au --days 7         all open orders of the last 7 days once more
+      crossdock import acme-au --order 1234     one order, whatever its status
+    """
+    if days is not None and order is not None:
+        raise click.UsageError("--days and --order exclude each other: an order is brought whatever its age.")
+
+    async def bring(engine: Engine) -> int:
+        from crossdock.engine import ImportRequest  # noqa: PLC0415 -- loaded by now; `--help` does without it
+
+        request = ImportRequest(days=days, order=order, dry_run=dry_run)
+        with progress(store) as show:
+            run = await engine.import_store(store, request, progress=show, waiting=complain)
+        reasons = await engine.skip_reasons(store, run)
+        _tell(run, reasons, dry_run=dry_run, as_json=as_json)
+        for set_aside in await engine.set_asides(store):
+            complain(
+                f"{store}: order {set_aside.order_id} could not be understood and is set aside; "
+                f"`crossdock why {store} {set_aside.order_id}` tells more."
+            )
+        return 1 if run.counts.set_aside else 0
+
+    return session.run(session.config(store), bring)
+
+
+def _tell(run: Run, reasons: Mapping[str, int], *, dry_run: bool, as_json: bool) -> None:
+    assert run.ended_at is not None
+    seconds = (run.ended_at - run.started_at).total_seconds()
+    if as_json:
+        counts, traffic = run.counts, run.traffic
+        json_line(
+            {
+                "store": run.store,
+                "imported": counts.imported,
+                "updated": counts.updated,
+                "unchanged": counts.unchanged,
+                "skipped": counts.skipped,
+                "set_aside": counts.set_aside,
+                "reasons": reasons,
+                "run": run.id or None,
+                "dry_run": dry_run,
+                "requests": traffic.requests,
+                "retries": traffic.retries,
+                "waited_s": traffic.waited_s,
+                "quota_left": traffic.quota_left,
+            }
+        )
+        return
+    rehearsal = " (dry run: nothing was written)" if dry_run else ""
+    requests = f"{run.traffic.requests} request{'' if run.traffic.requests == 1 else 's'}"
+    say(f"{run.store}: {counts_in_words(run.counts)}; {requests} in {seconds:.0f} s{rehearsal}.")
+    for reason, count in reasons.items():
+        say(f"  skipped {count:,}: {reason}")

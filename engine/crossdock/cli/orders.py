@@ -1,0 +1,246 @@
+"""`crossdock orders`, `crossdock show` and `crossdock why`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import click
+
+from crossdock.cli.output import json_line, say, table
+from crossdock.cli.session import Session, pass_session
+from crossdock.model import Address, Order, Stage, instant, order_to_json
+
+if TYPE_CHECKING:
+    from crossdock.engine import Engine, OrderReport
+    from crossdock.state import StoredOrder
+
+DRAWN_AT_ONCE = 500  # a drawn table needs all of its rows; longer lists are drawn in parts
+
+
+@click.command()
+@click.option("--store", metavar="S", help="Only this store's.")
+@click.option("--stage", type=click.Choice([stage.value for stage in Stage]), help="Only those in this stage.")
+@click.option("--search", metavar="TEXT", help="Only those with these words in number, name, company, e-mail or SKU.")
+@click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True)
+@pass_session
+def orders(session: Session, store: str | None, stage: str | None, search: str | None, form: str) -> int:
+    """List the orders that are here: all of them, unless narrowed.
+
+    \b
+    Examples:
+      crossdock orders --stage awaiting
+      crossdock orders --store acme-au --format jsonl > orders.jsonl
+    """
+
+    async def listed(engine: Engine) -> int:
+        found = engine.orders(store=store, stage=None if stage is None else Stage(stage), search=search)
+        await _WRITERS[form](found)
+        return 0
+
+    return session.run(session.config(), listed)
+
+
+async def _write_jsonl(found: AsyncIterator[StoredOrder]) -> None:
+    async for stored in found:
+        json_line(order_to_json(stored.store, stored.order))
+
+
+async def _write_csv(found: AsyncIterator[StoredOrder]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    async for stored in found:
+        writer.writerow([_cell(value) for value in _csv_row(stored)])
+
+
+async def _write_table(found: AsyncIterator[StoredOrder]) -> None:
+    headings = ("STORE", "NUMBER", "PLACED", "STAGE", "STATUS", "CUSTOMER", "TO", "ITEMS", "TOTAL")
+    rows: list[tuple[str, ...]] = []
+    async for stored in found:
+        rows.append(_table_row(stored))
+        if len(rows) == DRAWN_AT_ONCE:
+            table(headings, rows)
+            rows.clear()
+    if rows:
+        table(headings, rows)
+
+
+_WRITERS = {"table": _write_table, "jsonl": _write_jsonl, "csv": _write_csv}
+
+CSV_COLUMNS = (
+    "store",
+    "id",
+    "number",
+    "status",
+    "stage",
+    "shippable",
+    "placed_at",
+    "modified_at",
+    "currency",
+    "total",
+    "customer_name",
+    "customer_company",
+    "customer_email",
+    "customer_phone",
+    "ship_to",
+    "service",
+    "items",
+)
+
+
+def _csv_row(stored: StoredOrder) -> tuple[object, ...]:
+    order = stored.order
+    return (
+        stored.store,
+        order.id,
+        order.number,
+        order.status.name,
+        order.stage.value,
+        "yes" if order.shippable else "no",
+        instant(order.placed_at),
+        instant(order.modified_at),
+        order.currency,
+        order.total,
+        order.customer.name,
+        order.customer.company,
+        order.customer.email,
+        order.customer.phone,
+        " | ".join(_in_one_line(c.ship_to) for c in order.consignments if c.ship_to),
+        " | ".join(c.service for c in order.consignments if c.service),
+        _items(order),
+    )
+
+
+def _cell(value: object) -> str:
+    """A cell that no spreadsheet takes for a formula: what buyers typed stands in it."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _table_row(stored: StoredOrder) -> tuple[str, ...]:
+    order = stored.order
+    places = dict.fromkeys(
+        ", ".join(part for part in (c.ship_to.city, c.ship_to.country) if part) if c.ship_to else c.kind.value
+        for c in order.consignments
+    )
+    return (
+        stored.store,
+        order.number,
+        order.placed_at.strftime("%Y-%m-%d %H:%M"),
+        order.stage.value,
+        order.status.name,
+        order.customer.name or order.customer.company or order.customer.email or "",
+        " | ".join(places),
+        _items(order),
+        f"{order.total} {order.currency}",
+    )
+
+
+def _items(order: Order) -> str:
+    """`2 × TEE-M-NVY (M, Navy)`, parted by semicolons."""
+    return "; ".join(
+        f"{line.quantity} × {line.sku or line.name}" + (f" ({details})" if details else "")
+        for consignment in order.consignments
+        for line in consignment.lines
+        for details in [", ".join(text for text in (line.size, line.colour) if text)]
+    )
+
+
+def _in_one_line(address: Address) -> str:
+    parts = (
+        address.name,
+        address.company,
+        address.street,
+        address.street2,
+        address.city,
+        address.region,
+        address.postcode,
+        address.country,
+    )
+    return ", ".join(part for part in parts if part)
+
+
+@click.command()
+@click.argument("store")
+@click.argument("order")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with the timeline.")
+@pass_session
+def show(session: Session, store: str, order: str, *, as_json: bool) -> int:
+    """Show one order of STORE, by the platform's id or its number, with its timeline."""
+
+    async def shown(engine: Engine) -> int:
+        report = await engine.show(store, order)
+        if as_json:
+            json_line(_report_json(report), indent=2)
+        else:
+            _print_report(report)
+        return 0
+
+    return session.run(session.config(store), shown)
+
+
+def _report_json(report: OrderReport) -> dict[str, object]:
+    return {
+        **order_to_json(report.stored.store, report.stored.order),
+        "imported_at": instant(report.stored.imported_at),
+        "updated_at": instant(report.stored.updated_at),
+        "timeline": [
+            {"at": instant(event.at), "event": event.event, "details": event.details} for event in report.timeline
+        ],
+    }
+
+
+def _print_report(report: OrderReport) -> None:
+    order = report.stored.order
+    say(f"{report.stored.store} · order {order.number} · {order.status.name} ({order.stage.value})")
+    say(f"placed {instant(order.placed_at)} · modified {instant(order.modified_at)} · {order.total} {order.currency}")
+    customer = (order.customer.name, order.customer.company, order.customer.email, order.customer.phone)
+    say(f"customer: {', '.join(text for text in customer if text) or 'unknown'}")
+    for words, text in (("message", order.customer_message), ("staff notes", order.staff_notes)):
+        if text:
+            say(f"{words}: {text}")
+    for consignment in order.consignments:
+        place = consignment.ship_to or consignment.pickup_from
+        where = f" · {_in_one_line(place)}" if place else ""
+        service = f" · {consignment.service}" if consignment.service else ""
+        say(f"\nconsignment {consignment.id} · {consignment.kind.value}{service}{where}")
+        table(
+            ("LINE", "SKU", "NAME", "OPTIONS", "QTY", "SHIPPED", "REFUNDED", "LEFT"),
+            [
+                (
+                    line.id,
+                    line.sku or "",
+                    line.name,
+                    ", ".join(f"{name}: {text}" for name, text in line.options.items()),
+                    str(line.quantity),
+                    str(line.quantity_shipped),
+                    str(line.quantity_refunded),
+                    str(line.left_to_ship),
+                )
+                for line in consignment.lines
+            ],
+        )
+    say("\ntimeline")
+    for event in report.timeline:
+        details = "; ".join(f"{name}: {_words(value)}" for name, value in event.details.items())
+        say(f"  {instant(event.at)}  {event.event}  {details}".rstrip())
+
+
+def _words(value: object) -> str:
+    return " → ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+@click.command()
+@click.argument("store")
+@click.argument("order")
+@pass_session
+def why(session: Session, store: str, order: str) -> int:
+    """Say why an order of STORE is here, isn't here, or doesn't move; the store is asked if needed."""
+
+    async def told(engine: Engine) -> int:
+        say(f"{store} {order}: {await engine.why(store, order)}")
+        return 0
+
+    return session.run(session.config(store), told)

@@ -1,0 +1,141 @@
+"""`crossdock check` and `crossdock stores`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from crossdock.cli.output import complain, json_line, say, table
+from crossdock.cli.session import Session, pass_session
+from crossdock.errors import CrossdockError
+from crossdock.model import instant
+
+if TYPE_CHECKING:
+    from crossdock.config import StoreConfig
+    from crossdock.connector import Access
+    from crossdock.engine import Engine, StoreReport
+
+
+@click.command()
+@click.argument("names", metavar="[STORE]...", nargs=-1)
+@pass_session
+def check(session: Session, names: tuple[str, ...]) -> int:
+    """Validate the configuration, then sign in to each store.
+
+    Says whose account each store is, and in words which permission lacks for import and for write-back. Nothing is
+    changed in a store, and no store is bound to its account yet.
+
+    \b
+    Examples:
+      crossdock check              all stores
+      crossdock check acme-au      one of them
+    """
+    reading = session.reading
+    for mistake in reading.mistakes:
+        complain(str(mistake))
+    misused = 2 if reading.mistakes else 0
+    if reading.config is None or not reading.config.stores:
+        return misused
+    config = reading.config
+    chosen = [name for name in names or sorted(config.stores) if name not in reading.broken_stores]
+
+    async def sign_in(engine: Engine) -> int:
+        stores = [engine.store(name) for name in chosen]
+        results = await asyncio.gather(*(_access(engine, store.name) for store in stores))
+        return max([_tell(store, result) for store, result in zip(stores, results, strict=True)], default=0)
+
+    return max(misused, session.run(config, sign_in))
+
+
+async def _access(engine: Engine, name: str) -> Access | CrossdockError:
+    try:
+        return await engine.check(name)
+    except CrossdockError as error:
+        return error
+
+
+def _tell(store: StoreConfig, result: Access | CrossdockError) -> int:
+    """Prints how signing in to a store went; 1 where it can't do what it is configured for."""
+    if isinstance(result, CrossdockError):
+        complain(str(result))
+        return 1
+    account = result.account
+    known = [account.identity, account.timezone, account.currency, account.weight_unit]
+    details = ", ".join(fact for fact in known if fact)
+    lacking = {missing.needed_for.value for missing in result.missing}
+    may = [words for purpose, words in (("import", "import"), ("write_back", "write back")) if purpose not in lacking]
+    allowed = " and ".join(may) or "do nothing"
+    say(f"{store.name}: {store.connector.title} store “{account.name}” ({details}); may {allowed}.")
+    failed = 0
+    for missing in result.missing:
+        complain(f"{store.name}: {missing.words}")
+        if missing.needed_for.value == "import" or store.write_back:
+            failed = 1
+    return failed
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+@pass_session
+def stores(session: Session, *, as_json: bool) -> int:
+    """List each store: state, schedule, last run, lag, backlog, quota left.
+
+    The lag is the time since the last successful import; the backlog is the number of orders that wait to be shipped.
+    """
+
+    async def report(engine: Engine) -> int:
+        reports = await engine.stores()
+        if as_json:
+            json_line([_as_json(one) for one in reports])
+        else:
+            _print(reports)
+        return 0
+
+    return session.run(session.config(), report)
+
+
+def _print(reports: Sequence[StoreReport]) -> None:
+    headings = ("STORE", "STATE", "SCHEDULE", "LAST RUN", "LAG", "BACKLOG", "QUOTA LEFT", "WHY")
+    rows = []
+    for one in reports:
+        run = one.last_run
+        last = "never" if run is None else f"{instant(run.started_at)} {run.outcome or 'running'}"
+        rows.append(
+            (
+                one.config.name,
+                one.state,
+                one.schedule,
+                last,
+                "" if one.lag is None else f"{one.lag.total_seconds():.0f} s",
+                str(one.backlog),
+                "" if run is None or run.traffic.quota_left is None else str(run.traffic.quota_left),
+                run.failure.words if run and run.failure else "",
+            )
+        )
+    table(headings, rows)
+
+
+def _as_json(one: StoreReport) -> dict[str, object]:
+    run = one.last_run
+    return {
+        "name": one.config.name,
+        "label": one.config.label,
+        "connector": one.config.connector.name,
+        "account": one.record and {"identity": one.record.identity, "name": one.record.account_name},
+        "state": one.state,
+        "schedule": one.schedule,
+        "last_run": run
+        and {
+            "id": run.id,
+            "started_at": instant(run.started_at),
+            "ended_at": run.ended_at and instant(run.ended_at),
+            "outcome": run.outcome,
+            "error": run.failure and run.failure.words,
+        },
+        "lag_s": None if one.lag is None else int(one.lag.total_seconds()),
+        "backlog": one.backlog,
+        "quota_left": run and run.traffic.quota_left,
+    }

@@ -1,0 +1,253 @@
+"""The sections of `stores.yaml` as they are written: their models, which check them, and their JSON Schema."""
+
+from __future__ import annotations
+
+import json
+import re
+import zoneinfo
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+from crossdock.connector import AnyConnector
+from crossdock.plain_words import did_you_mean
+from crossdock.yaml_source import shortened
+
+NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+DURATION = r"^(?=[0-9])([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,8}s)?$"
+COUNTRY = r"^[A-Za-z]{2}$"
+LONGEST = timedelta(days=366)
+
+CRON_FIELDS = (  # name, lowest, highest, names of its values from the lowest on
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day", 1, 31, ()),
+    ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
+    ("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),  # 0 and 7 are both Sunday
+)
+CRON_PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[0-9]{1,4}))?")
+
+
+def _duration(value: object) -> timedelta:
+    text = str(value).replace(" ", "")
+    if re.fullmatch(r"[0-9]+", text):
+        raise ValueError(f"write {text}s, {text}m or {text}h: a duration needs its unit")
+    found = re.fullmatch(DURATION, text)
+    if found is None:
+        raise ValueError(f"should be a duration, such as 90s, 5m, 2h, 1d or 1h30m, not {shortened(repr(value))}")
+    days, hours, minutes, seconds = (int((part or "0")[:-1] or 0) for part in found.groups())
+    length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not timedelta(seconds=1) <= length <= LONGEST:
+        raise ValueError(f"should be from 1s to {LONGEST.days}d, not {text}")
+    return length
+
+
+def _cron(text: str) -> str:
+    parts = text.lower().split()
+    if len(parts) != len(CRON_FIELDS):
+        raise ValueError(
+            "should have five fields, minute hour day month day-of-week, such as */5 8-18 * * mon-fri;"
+            f" {len(parts)} stand here"
+        )
+    for part, (what, lowest, highest, names) in zip(parts, CRON_FIELDS, strict=True):
+        for item in part.split(","):
+            _check_cron_item(item, what, lowest, highest, names)
+    return " ".join(parts)
+
+
+def _check_cron_item(item: str, what: str, lowest: int, highest: int, names: tuple[str, ...]) -> None:
+    spelt = f" or {names[0]} to {names[-1]}" if names else ""
+    wrong = (
+        f"{shortened(repr(item))} is no {what}: write *, {lowest} to {highest}{spelt}, a range, or a step such as */5"
+    )
+    found = CRON_PART.fullmatch(item)
+    if found is None or (found["step"] is not None and int(found["step"]) == 0):
+        raise ValueError(wrong)
+    numbers = [_cron_number(part, lowest, names) for part in (found["first"], found["last"]) if part is not None]
+    if not all(lowest <= number <= highest for number in numbers):
+        raise ValueError(wrong)
+    if numbers != sorted(numbers) and found["last"] != "sun":  # a week may end with its Sunday
+        raise ValueError(f"{shortened(repr(item))} in the {what} goes backwards: write the lower end first")
+
+
+def _cron_number(text: str, lowest: int, names: tuple[str, ...]) -> int:
+    if text in names:
+        return names.index(text) + lowest
+    return int(text) if re.fullmatch("[0-9]{1,4}", text) else -1
+
+
+def _timezone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = did_you_mean(name, zoneinfo.available_timezones())
+        raise ValueError(
+            f"there is no time zone {shortened(repr(name))}{near or '; it looks like Australia/Sydney'}"
+        ) from None
+    return name
+
+
+def _country(code: str) -> str:
+    if re.fullmatch(COUNTRY, code.strip()) is None:
+        raise ValueError(f"should be the two letters of ISO 3166, such as AU or US, not {shortened(repr(code))}")
+    return code.strip().upper()
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; write a value here, or leave the key out")
+    return text.strip()
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})]
+Text = Annotated[str, AfterValidator(_not_blank)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
+
+
+class WebSection(Section):
+    host: Text = Field(default="127.0.0.1", description="The address the page listens at.")
+    port: int = Field(default=8420, ge=0, le=65535, description="The page's port; 0 takes any free one.")
+
+
+class EngineSection(Section):
+    database: Text = Field(
+        default="crossdock.db", description="A file, relative to this one, or the URL of a database (postgresql://…)."
+    )
+    web: WebSection = Field(default_factory=WebSection, description="Where the page is shown.")
+    settle: Duration = Field(
+        default=timedelta(minutes=2),
+        description="How long a lost answer is watched before anything is sent again.",
+        json_schema_extra={"default": "2m"},
+    )
+    keep_days: int | None = Field(
+        default=400, ge=1, description="Buyers' personal data older than this many days is erased; null keeps it."
+    )
+
+
+class ScheduleSection(Section):
+    every: Duration | None = Field(default=None, description="How often orders are imported: 90s, 5m, 2h, 1d.")
+    cron: Annotated[Text, AfterValidator(_cron)] | None = Field(
+        default=None, description='When orders are imported, instead of `every`: "*/5 8-18 * * mon-fri".'
+    )
+    timezone: Annotated[Text, AfterValidator(_timezone)] | None = Field(
+        default=None, description="The time zone that `cron` means, such as Australia/Sydney."
+    )
+
+
+class SenderSection(Section):
+    name: Text | None = Field(default=None, description="Who sends, as it stands on labels.")
+    company: Text | None = None
+    street: Text | None = None
+    street2: Text | None = None
+    city: Text | None = None
+    region: Text | None = Field(default=None, description="State, province or region.")
+    postcode: Text | None = None
+    country: Annotated[str, AfterValidator(_country), WithJsonSchema({"type": "string", "pattern": COUNTRY})] | None = (
+        Field(default=None, description="Two letters, ISO 3166: AU.")
+    )
+    phone: Text | None = None
+    email: Text | None = None
+
+
+class StoreSection(ScheduleSection):
+    connector: Text = Field(description="The platform's connector, such as bigcommerce.")
+    label: Text | None = Field(default=None, description="The store's name as people see it; may change.")
+    write_back: bool = Field(default=True, description="Whether tracking and status go back to the store.")
+    sender: SenderSection | None = Field(default=None, description="The sender's address on labels.")
+    settings: dict[str, Any] | None = Field(default=None, description="What the connector needs to know.")
+
+
+class CarrierSection(Section):
+    carrier: Text = Field(description="The carrier class, such as manual.")
+    settings: dict[str, Any] | None = Field(default=None, description="What the carrier needs to know.")
+
+
+REFERENCE_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"\$\{", "description": "${NAME} or ${file:PATH}"}
+KEPT_OUTSIDE = ("title", "description", "default", "examples")
+
+
+def json_schema(connectors: Mapping[str, type[AnyConnector]]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of `stores.yaml`, with the settings of the given connectors, by `connector`."""
+    definitions: dict[str, Any] = {}
+    store = _schema_of(StoreSection, "store", definitions)
+    store["properties"]["connector"]["enum"] = sorted(connectors)
+    store["allOf"] = [_schema_of_settings(name, connectors[name], definitions) for name in sorted(connectors)]
+    store["allOf"].append({"not": {"required": ["every", "cron"]}})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "stores.yaml",
+        "description": "The stores that crossdock imports orders from.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["stores"],
+        "properties": {
+            "engine": _schema_of(EngineSection, "engine", definitions),
+            "defaults": _schema_of(ScheduleSection, "defaults", definitions),
+            "carriers": _names_schema(
+                _schema_of(CarrierSection, "carrier", definitions), "Carriers by the names people use."
+            ),
+            "stores": {**_names_schema(store, "Stores by name; a new name is a new store."), "minProperties": 1},
+        },
+        "$defs": definitions,
+    }
+
+
+def _names_schema(entry: dict[str, Any], description: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": {"pattern": NAME},
+        "additionalProperties": entry,
+    }
+
+
+def _schema_of_settings(name: str, connector: type[AnyConnector], definitions: dict[str, Any]) -> dict[str, Any]:
+    """What a store's `settings` look like if its connector is this one."""
+    try:
+        settings = _schema_of(connector.Settings, name, definitions)
+    except PydanticInvalidForJsonSchema:  # a type that JSON can't describe: let the merchant write anything
+        settings = {"type": "object"}
+    settings.setdefault("description", f"Settings of {connector.title}.")
+    then: dict[str, Any] = {"properties": {"settings": settings}}
+    if settings.get("required"):
+        then["required"] = ["settings"]
+    return {"if": {"properties": {"connector": {"const": name}}, "required": ["connector"]}, "then": then}
+
+
+def _schema_of(model: type[BaseModel], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """The schema of `model`; those of the models in it go to `definitions`, under names that begin with `prefix`."""
+    schema = model.model_json_schema(ref_template=f"#/$defs/{prefix}.{{model}}")
+    for name, inner in schema.pop("$defs", {}).items():
+        definitions[f"{prefix}.{name}"] = _with_references(inner)
+    described: dict[str, Any] = _with_references(schema)
+    return described
+
+
+def _with_references(schema: Any) -> Any:
+    """`schema`, where `${NAME}` may stand for any single value, and no default of a secret is told."""
+    if isinstance(schema, list):
+        return [_with_references(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if '"writeOnly": true' in json.dumps(schema.get("anyOf", schema)) and "properties" not in schema:
+        schema = {key: value for key, value in schema.items() if key not in ("default", "examples")}
+    inside = {key: _inside(key, value) for key, value in schema.items()}
+    is_constrained = any(key in schema for key in ("enum", "const", "pattern", "format", "minLength", "maxLength"))
+    if schema.get("type") in ("integer", "number", "boolean") or is_constrained:
+        outside = {key: inside.pop(key) for key in KEPT_OUTSIDE if key in inside}
+        return {**outside, "anyOf": [inside, REFERENCE_SCHEMA]}
+    return inside
+
+
+def _inside(key: str, value: Any) -> Any:
+    if key in ("properties", "patternProperties"):  # a property may be called "enum"
+        return {name: _with_references(one) for name, one in value.items()}
+    if key in ("items", "prefixItems", "additionalProperties", "anyOf", "oneOf", "allOf"):
+        return _with_references(value)
+    return value

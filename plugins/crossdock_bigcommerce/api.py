@@ -1,0 +1,338 @@
+"""BigCommerce's endpoints: asks, turns refusals into errors that say what to do, gives decoded JSON back.
+
+Knows no Order. Waiting, repeating and the quota are the HTTP client's; what it hands on are answers below 300 and from
+400 to 499. Sources: BigCommerce docs, "API status codes" and "Guide to API accounts"; V2 Orders reference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from html import unescape
+from types import MappingProxyType
+from typing import TypeAlias
+
+from crossdock import (
+    ConnectorError,
+    CredentialsError,
+    GarbledError,
+    HttpClient,
+    HttpOptions,
+    Json,
+    MissingPermission,
+    PermissionMissingError,
+    Purpose,
+    QuotaHeaders,
+    RateLimitedError,
+    Raw,
+    RefusedError,
+    Response,
+    UnreachableError,
+)
+
+from crossdock_bigcommerce.settings import BigCommerceSettings
+
+Params: TypeAlias = "Mapping[str, str | int]"
+
+PAGE = 250  # the most that V2 lists give at once; more is answered with 413, nothing said gets 50
+MOST_PAGES = 400  # of one order's lines: a list without an end is the server's fault
+WORDS_LENGTH = 200  # characters of the platform's own words in a message
+
+WHOLE_ORDERS: Params = MappingProxyType(
+    {"limit": PAGE, "include": "consignments.line_items", "consignment_structure": "object"}
+)
+"""Sent with each request for orders unless told otherwise: lines and addresses come along, as an object."""
+
+READ_STORE = "store_v2_information_read_only"
+READ_ORDERS = "store_v2_orders_read_only"
+MODIFY_ORDERS = "store_v2_orders"
+_SCOPE_WORDS = {
+    READ_STORE: "'Information & Settings: read-only'",
+    READ_ORDERS: "'Orders: read-only'",
+    MODIFY_ORDERS: "'Orders: modify'",
+}
+_ANSWERS_TO_NOTHING = frozenset(range(400, 500)) - {
+    401,
+    403,
+    423,
+    429,
+}  # whatever a change of no order is answered with
+_LEAST_SET = (
+    "Scopes can't be added to an API account later: create a new one with 'Information & Settings: read-only' and "
+    "'Orders: modify' ('Orders: read-only' is enough without write-back) and put its values into stores.yaml."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One answer to a list of orders; `started_at` is the server's time at which its request began."""
+
+    orders: tuple[Raw, ...]
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One order as it was at `started_at` by the server's time; `order` is None if the store has none of that id."""
+
+    order: Raw | None
+    started_at: datetime
+
+
+def http_options(settings: BigCommerceSettings) -> HttpOptions:
+    """How a BigCommerce store is spoken to. The token alone signs in; the Client ID tells whose requests these are."""
+    return HttpOptions(
+        base_url=settings.base_url,
+        headers={
+            "X-Auth-Token": settings.access_token.get_secret_value(),
+            "X-Auth-Client": settings.client_id,
+            "Accept": "application/json",  # without it several V2 resources answer XML
+        },
+        quota_headers=QuotaHeaders(
+            left="X-Rate-Limit-Requests-Left",
+            quota="X-Rate-Limit-Requests-Quota",
+            reset_ms="X-Rate-Limit-Time-Reset-Ms",
+        ),
+    )
+
+
+class Api:
+    """The requests that one store is asked. `store` is its name in `stores.yaml`, with which each message begins.
+
+    Every method raises CredentialsError (401), PermissionMissingError (403), RefusedError (other refusals),
+    GarbledError (JSON of another shape), and what the HTTP client raises.
+    """
+
+    def __init__(self, http: HttpClient, *, store: str) -> None:
+        self.http = http
+        self.store = store
+
+    async def store_info(self) -> Raw:
+        """`/v2/store`: who the store is, its time zone, currency and units."""
+        response = await self._get("/v2/store", doing="to tell about the store", scope=READ_STORE)
+        if response.status == 404:
+            raise CredentialsError(
+                f"{self._at}BigCommerce knows no such store (404 for /v2/store). Check the store hash in api_path: "
+                "it is the part after /stores/ of the API Path that was shown when the API account was made."
+            )
+        return self._object(response, "the store")
+
+    async def list_orders(self, filters: Params, *, whole: bool = True) -> Listed:
+        """`/v2/orders` with `filters`: one page, as it comes; none is an empty one (204).
+
+        `filters` go before the standing parameters (`WHOLE_ORDERS`); `whole=False` leaves lines and addresses out.
+        """
+        standing = WHOLE_ORDERS if whole else {"limit": PAGE}
+        response = await self._get(
+            "/v2/orders", doing="to list orders", scope=READ_ORDERS, params={**standing, **filters}
+        )
+        if response.status == 404:
+            raise self._refused(response, "to list orders")
+        return Listed(self._objects(response, "orders"), response.started_at)
+
+    async def order(self, order_id: str) -> Found:
+        """One order with its consignments; None in it where the store has no such order, archived ones perhaps."""
+        params = {key: value for key, value in WHOLE_ORDERS.items() if key != "limit"}
+        path = f"/v2/orders/{_id(order_id)}"
+        response = await self._get(path, doing="to show an order", scope=READ_ORDERS, params=params)
+        if response.status in {204, 404}:
+            return Found(None, response.started_at)
+        return Found(self._object(response, "an order"), response.started_at)
+
+    async def order_products(self, order_id: str) -> tuple[Raw, ...] | None:
+        """All lines of an order, in the platform's order; None if there is no such order.
+
+        A short page doesn't end the list, since a server may give less than it is asked for; an empty answer does, and
+        so does a page that brings nothing new, in case `page` isn't understood.
+        """
+        lines: dict[str, Raw] = {}
+        for page in range(1, MOST_PAGES + 1):
+            response = await self._get(
+                f"/v2/orders/{_id(order_id)}/products",
+                doing="to list the lines of an order",
+                scope=READ_ORDERS,
+                params={"page": page, "limit": PAGE},
+            )
+            if response.status == 404:
+                return tuple(lines.values()) if lines else None
+            before = len(lines)
+            for number, line in enumerate(self._objects(response, "lines")):
+                lines.setdefault(str(line.get("id") or f"{page}/{number}"), line)
+            if len(lines) == before:
+                return tuple(lines.values())
+        raise GarbledError(
+            f"{self._at}BigCommerce's list of the lines of order {order_id} has no end after {MOST_PAGES} pages. "
+            "It is tried again later."
+        )
+
+    async def order_statuses(self) -> tuple[Raw, ...]:
+        """`/v2/order_statuses`: all statuses with the labels that the store gave them."""
+        response = await self._get("/v2/order_statuses", doing="to list its statuses", scope=READ_ORDERS)
+        if response.status == 404:
+            raise self._refused(response, "to list its statuses")
+        return self._objects(response, "order statuses")
+
+    async def missing_for_write_back(self) -> MissingPermission | None:
+        """The permission that write-back lacks, found out without changing anything; None if nothing lacks.
+
+        Asked is to change order 0 by nothing (`PUT /v2/orders/0` with `{}`). No order has that number, and an empty
+        change of an order that had it would change nothing and mail nobody. The scope is looked at before the order:
+        403 without 'Orders: modify', else 404 or another refusal. No endpoint lists a token's scopes; a shipment would
+        need an order, and any DELETE could do harm. Other answers than 403 count as permitted: a write that is refused
+        later says so by itself.
+        """
+        response = await self.http.request("PUT", "/v2/orders/0", json={}, repeatable=True)
+        if response.status != 403:
+            self._refuse_if(response, "to change an order", MODIFY_ORDERS, unless=_ANSWERS_TO_NOTHING)
+            return None
+        return MissingPermission(
+            scope=MODIFY_ORDERS,
+            needed_for=Purpose.WRITE_BACK,
+            words=f"The API account lacks {_SCOPE_WORDS[MODIFY_ORDERS]}, without which tracking and status can't be "
+            f"written back. {_LEAST_SET}",
+        )
+
+    @property
+    def _at(self) -> str:
+        return f"{self.store}: " if self.store else ""
+
+    async def _get(self, path: str, *, doing: str, scope: str, params: Params | None = None) -> Response:
+        response = await self.http.request("GET", path, params=params)
+        self._refuse_if(response, doing, scope, unless=(404,))
+        return response
+
+    def _refuse_if(self, response: Response, doing: str, scope: str, *, unless: Container[int]) -> None:
+        status = response.status
+        if status in {401, 403} or not (200 <= status < 300 or status in unless):
+            raise self.error_of(response, doing, scope)
+
+    def error_of(self, response: Response, doing: str, scope: str) -> ConnectorError:
+        """The error that a refusal means; `doing` ("to list orders") is what was refused, `scope` what it needs."""
+        said = _quoted(response)
+        match response.status:
+            case 401:
+                return CredentialsError(
+                    f"{self._at}BigCommerce refused {doing}, because it doesn't know the access token (401{said}). "
+                    "Check access_token and that api_path is of the same API account; if the account was deleted, "
+                    "create a new one under Settings › Store-level API accounts and put its values into stores.yaml."
+                )
+            case 403:
+                return PermissionMissingError(
+                    f"{self._at}BigCommerce refused {doing} (403{said}). Most likely the API account lacks "
+                    f"{_SCOPE_WORDS.get(scope, scope)}; a wrong store hash in api_path or a changed owner of the store "
+                    f"is answered in the same way. {_LEAST_SET}",
+                    scope=scope,
+                )
+            case 423:
+                return UnreachableError(
+                    f"{self._at}BigCommerce holds the store locked (423{said}). It is tried again later; see whether "
+                    "the control panel opens."
+                )
+            case 429 | 509:
+                return RateLimitedError(
+                    f"{self._at}BigCommerce asks for a pause ({response.status}{said}). It is tried again by itself.",
+                    retry_after_s=60.0,
+                )
+            case status if status >= 500:
+                return UnreachableError(f"{self._at}BigCommerce is out of order ({status}{said}). It is tried again.")
+            case _:
+                return self._refused(response, doing)
+
+    def _refused(self, response: Response, doing: str) -> RefusedError:
+        said = error_words(response)
+        words = f"It says: {said}" if said else "It gives no reason."
+        return RefusedError(f"{self._at}BigCommerce refused {doing} ({response.status}). {words}")
+
+    def _object(self, response: Response, what: str) -> Raw:
+        if isinstance(response.json, dict) and response.json:
+            return response.json
+        raise self._garbled(response, what, "an object")
+
+    def _objects(self, response: Response, what: str) -> tuple[Raw, ...]:
+        if response.status == 204:  # V2's empty list
+            return ()
+        rows = response.json
+        if not isinstance(rows, list):
+            raise self._garbled(response, what, "a list")
+        objects = tuple(row for row in rows if isinstance(row, dict))
+        if len(objects) != len(rows):
+            raise self._garbled(response, what, "a list of objects")
+        return objects
+
+    def _garbled(self, response: Response, what: str, expected: str) -> GarbledError:
+        return GarbledError(
+            f"{self._at}BigCommerce's answer about {what} can't be understood: status {response.status} with something "
+            f"else than {expected}. It is tried again later."
+        )
+
+
+# --- the platform's words -------------------------------------------------------------------------------------------
+
+_XML_WORDS = re.compile(r"<(message|invalid_reason|conflict_reason|title|detail)>(?:<!\[CDATA\[)?([^<\]]{1,500})", re.I)
+_HEADING = re.compile(r"<(?:title|h1)[^>]{0,200}>([^<]{1,300})", re.I)
+_UNSEEN = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
+_TAG = re.compile(r"<[^<>]*>")
+_EMAIL = re.compile(r"[^\s@<>\"',;:()]{1,64}@[\w.-]+")
+
+
+def error_words(response: Response) -> str:
+    """What BigCommerce says about a refusal, at most 200 characters in one line, without HTML; "" if nothing.
+
+    Understood are V2's list of errors and its bare object, V3's problem object, XML, HTML and text. E-mail addresses
+    are left out, should one be quoted.
+    """
+    parts = list(dict.fromkeys(part for part in _json_words(response.json) if part))
+    if not parts and response.json is None:
+        parts = _text_words(response.text[:20_000])
+    words = " ".join(_EMAIL.sub("…@…", unescape(_TAG.sub(" ", " ".join(parts)))).split())
+    words = "".join(sign for sign in words if sign.isprintable())
+    return words if len(words) <= WORDS_LENGTH else f"{words[: WORDS_LENGTH - 1]}…"
+
+
+def _json_words(found: Json) -> list[str]:
+    if isinstance(found, list):
+        return [word for entry in found[:5] for word in _json_words(entry)]
+    if isinstance(found, str):
+        return [found]
+    if not isinstance(found, dict):
+        return []
+    words = [_sentence(found.get(key)) for key in ("message", "title", "detail", "error", "error_description")]
+    details = found.get("details")
+    if isinstance(details, dict):
+        words += [_sentence(details.get(key)) for key in ("invalid_reason", "conflict_reason")]
+    errors = found.get("errors")
+    if isinstance(errors, dict):
+        words += [_sentence(f"{field}: {what}") for field, what in list(errors.items())[:5] if isinstance(what, str)]
+    elif isinstance(errors, list):
+        words += _json_words(errors)
+    return words
+
+
+def _text_words(text: str) -> list[str]:
+    if "<" not in text:
+        return [text]
+    if words := [_sentence(found[1]) for found in _XML_WORDS.findall(text)]:
+        return words
+    if heading := _HEADING.search(text):
+        return [heading[1]]
+    return [_TAG.sub(" ", _UNSEEN.sub(" ", text))]
+
+
+def _sentence(value: Json) -> str:
+    """`value` with a full stop, if it is a text: several of them follow each other."""
+    words = value.strip() if isinstance(value, str) else ""
+    return words if not words or words[-1] in ".!?…" else f"{words}."
+
+
+def _quoted(response: Response) -> str:
+    words = error_words(response)
+    return f": {words}" if words else ""
+
+
+def _id(order_id: str) -> str:
+    """An order's id as a part of a path; what can't be one must not become another path."""
+    if order_id.isascii() and order_id.replace("-", "").isalnum():
+        return order_id
+    raise RefusedError(f"{order_id[:40]!r} is no order id of BigCommerce: ids are numbers.")

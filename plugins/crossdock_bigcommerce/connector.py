@@ -1,0 +1,138 @@
+"""BigCommerce as a connector: joins the settings, the endpoints, the walk over changes and the reading of orders."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime, timedelta
+
+from crossdock import (
+    Access,
+    Account,
+    ActionNeededError,
+    Connector,
+    Cursor,
+    GarbledError,
+    HttpClient,
+    HttpOptions,
+    Json,
+    MissingPermission,
+    Order,
+    Page,
+    PermissionMissingError,
+    Purpose,
+    Raw,
+    Seen,
+)
+
+from crossdock_bigcommerce.api import READ_ORDERS, Api, Listed, http_options
+from crossdock_bigcommerce.changes import Walk
+from crossdock_bigcommerce.settings import BigCommerceSettings
+from crossdock_bigcommerce.values import WireError, identifier, things
+from crossdock_bigcommerce.wire import account_from_wire, grams_of, needs_products, order_from_wire, skip_reason
+
+ACCOUNT_GOOD_FOR = timedelta(hours=24)  # units and names are asked for again after this; they hardly ever change
+
+
+class BigCommerce(Connector[BigCommerceSettings]):
+    """Orders of one BigCommerce store, by the V2 Orders API.
+
+    An order's raw is `{"order": …, "weight_units": …}` as the store sent them, and `"products"`, its lines, where the
+    order itself came without some of them.
+    """
+
+    name, title, Settings = "bigcommerce", "BigCommerce", BigCommerceSettings
+
+    def __init__(self, settings: BigCommerceSettings, http: HttpClient) -> None:
+        super().__init__(settings, http)
+        self._api = Api(http, store=http.store)
+        self._account: Account | None = None
+        self._account_at: datetime | None = None
+
+    @classmethod
+    def http_options(cls, settings: BigCommerceSettings) -> HttpOptions:
+        return http_options(settings)
+
+    async def account(self) -> Account:
+        """The store as `/v2/store` describes it. Raises ActionNeededError for a unit of weight that isn't known."""
+        raw = await self._api.store_info()
+        try:
+            account = account_from_wire(raw)
+        except WireError as error:
+            raise GarbledError(
+                f"{self.http.store}: BigCommerce's answer about the store can't be read: {error}."
+            ) from error
+        try:
+            grams_of(account.weight_unit or "")
+        except WireError as error:
+            raise ActionNeededError(
+                f"{self.http.store}: {error}, and crossdock doesn't guess weights. "
+                "Choose one of these under Settings › Store settings › Physical dimensions."
+            ) from error
+        self._account, self._account_at = account, self.http.server_time()
+        return account
+
+    async def check(self) -> Access:
+        account = await self.account()
+        missing = [await self._missing_for_import(), await self._api.missing_for_write_back()]
+        return Access(account=account, missing=tuple(lack for lack in missing if lack is not None))
+
+    async def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
+        walk = Walk(
+            self._api,
+            self._views,
+            store=self.http.store,
+            statuses=self.settings.import_statuses,
+            days=self.settings.import_days,
+            now=self.http.server_time().replace(microsecond=0),
+        )
+        async for page in walk.pages(cursor, since):
+            yield page
+
+    async def fetch(self, order_id: str) -> Seen | None:
+        if not order_id.isascii() or not order_id.isdigit():
+            return None  # BigCommerce's ids are numbers
+        found = await self._api.order(order_id)
+        return None if found.order is None else await self._seen(found.order, found.started_at)
+
+    def order_from_raw(self, raw: Raw) -> Order:
+        order, unit = raw["order"], raw["weight_units"]
+        if not isinstance(order, dict) or not isinstance(unit, str):
+            raise WireError("order", "an object and a unit of weight")
+        products = things(raw, "products", "") if "products" in raw else None
+        return order_from_wire(order, products=products, weight_unit=unit, settings=self.settings)
+
+    def order_settings(self) -> Mapping[str, Json]:
+        return {
+            "import_statuses": list(self.settings.import_statuses),
+            "product_options": self.settings.product_options.model_dump(mode="json"),
+        }
+
+    async def _missing_for_import(self) -> MissingPermission | None:
+        try:
+            await self._api.list_orders({"limit": 1}, whole=False)
+        except PermissionMissingError as error:
+            return MissingPermission(scope=READ_ORDERS, needed_for=Purpose.IMPORT, words=str(error))
+        return None
+
+    async def _views(self, listed: Listed) -> tuple[Seen, ...]:
+        seen = [await self._seen(order, listed.started_at) for order in listed.orders]
+        return tuple(one for one in seen if one is not None)
+
+    async def _seen(self, order: Raw, as_of: datetime) -> Seen | None:
+        """The view of one order, with all its lines; None if it vanished while these were asked for."""
+        order_id = identifier(order, "id", "")
+        if order_id is None:
+            raise GarbledError(f"{self.http.store}: BigCommerce sent an order without an id.")
+        raw: dict[str, Json] = {"order": order, "weight_units": await self._weight_units()}
+        if needs_products(order):
+            products = await self._api.order_products(order_id)
+            if products is None:
+                return None
+            raw["products"] = list(products)
+        return Seen(order_id, raw, skip=skip_reason(order, self.settings), as_of=as_of)
+
+    async def _weight_units(self) -> str:
+        """The store's unit of weight, which stands nowhere in an order."""
+        is_old = self._account_at is None or self.http.server_time() - self._account_at > ACCOUNT_GOOD_FOR
+        account = self._account if self._account and not is_old else await self.account()
+        return account.weight_unit or ""
