@@ -35,7 +35,7 @@ class Settings(BaseModel):
     )
 
 
-SettingsT = TypeVar("SettingsT", bound=Settings, covariant=True)
+SettingsT_co = TypeVar("SettingsT_co", bound=Settings, covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class Page:
     sweep_finished: bool = False
 
 
-class Connector(ABC, Generic[SettingsT]):
+class Connector(ABC, Generic[SettingsT_co]):
     """Speaks to one account on one platform.
 
     Attributes:
@@ -123,7 +123,7 @@ class Connector(ABC, Generic[SettingsT]):
     Settings: ClassVar[type[Settings]]
     mapping_version: ClassVar[int] = 1
 
-    def __init__(self, settings: SettingsT, http: HttpClient) -> None:
+    def __init__(self, settings: SettingsT_co, http: HttpClient) -> None:
         self.settings = settings
         self.http = http
 

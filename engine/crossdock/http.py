@@ -500,10 +500,24 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
 def _decoded(body: bytes, charset: str | None) -> Json:
     """The JSON in `body`, or None if there is none. JSON is UTF-8; `charset` is believed only where it isn't."""
     for encoding in ("utf-8-sig", charset or "utf-8"):
-        with suppress(ValueError, RecursionError, LookupError):
-            found: Json = msgspec.json.decode(body.decode(encoding))
-            return found
+        with suppress(UnicodeDecodeError, LookupError):
+            text = body.decode(encoding)
+            found = _parsed(text)
+            return _parsed(_HALF_SIGN.sub(r"\\ufffd", text)) if found is None else found
     return None
+
+
+def _parsed(text: str) -> Json:
+    with suppress(ValueError, RecursionError):
+        found: Json = msgspec.json.decode(text)
+        return found
+    return None
+
+
+# Half of an emoji, cut off by whoever shortened a text: JSON allows it, msgspec doesn't, and the rest is sound.
+_HALF_SIGN = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 
 def _text(body: bytes, charset: str | None) -> str:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import msgspec
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 Raw: TypeAlias = "Mapping[str, Json]"
 """All that an order was made of, as the platform sent it: a JSON object."""
 Cursor: TypeAlias = "Mapping[str, Json]"

@@ -167,10 +167,7 @@ def read_document(path: Path) -> Document:
     try:
         return Document(file, yaml.compose(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line, mark.column) if mark else (0, 0)
-        message = _syntax_words(error, text, line, column)
-        raise ConfigError([Mistake(file, line + 1, column + 1, "", message)]) from None  # its words may hold a secret
+        raise ConfigError([_syntax_mistake(error, text, file)]) from None  # its own words may hold a secret
     except (yaml.YAMLError, RecursionError):
         raise ConfigError([Mistake(file, 1, 1, "", "this is not valid YAML")]) from None
 
@@ -247,7 +244,7 @@ SYNTAX = (
     ("could not find expected ':'", "a ':' is missing after the key before this place"),
     ("did not find expected ',' or '}'", "a ',' or the closing '}' is missing before this place"),
     ("did not find expected ',' or ']'", "a ',' or the closing ']' is missing before this place"),
-    ("found unexpected end of stream", "a quote is opened and never closed"),
+    ("found unexpected end of stream", "the quote that opens here is never closed"),
     ("found undefined alias", "a word that begins with * refers to an anchor (&) of that name, and there is none; put"
      " text in quotes"),
     ("second occurrence", "this anchor (&) is defined twice; a text that begins with & should be in quotes"),
@@ -257,13 +254,29 @@ SYNTAX = (
 )  # fmt: skip
 
 
-def _syntax_words(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> str:
+def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
     """What is wrong in one sentence, without any word of the file: a secret may stand there."""
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.split("\n")
-    here = lines[line] if line < len(lines) else ""
+    is_at_end = not "".join([lines[line][column:] if line < len(lines) else "", *lines[line + 1 :]]).strip()
+    opened = error.context_mark if is_at_end and error.context else None
+    if opened is None:
+        here = lines[line] if line < len(lines) else ""
+        return Mistake(file, line + 1, column + 1, "", _syntax_words(str(error.problem or ""), here, column))
+    here = lines[opened.line] if opened.line < len(lines) else ""
+    words = _syntax_words(str(error.problem or ""), here, opened.column)
+    if here[opened.column : opened.column + 1] in ("{", "["):
+        words = f"the '{here[opened.column]}' that opens here is never closed"
+    return Mistake(file, opened.line + 1, opened.column + 1, "", words)
+
+
+def _syntax_words(problem: str, here: str, column: int) -> str:
+    """`here` is the line of the problem."""
     if "\t" in here[: len(here) - len(here.lstrip())]:
         return "a tab can't be used for indentation; use spaces"
-    problem = str(error.problem or "")
+    if column and here[column - 1 : column + 1] == "${":
+        return "inside { } and [ ], ${…} must stand in quotes"
     if "cannot start any token" in problem and here[column : column + 1]:
         return f"a text can't begin with {here[column]!r} here; put it in quotes"
     for beginning, words in SYNTAX:

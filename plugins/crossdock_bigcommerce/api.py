@@ -53,12 +53,8 @@ _SCOPE_WORDS = {
     READ_ORDERS: "'Orders: read-only'",
     MODIFY_ORDERS: "'Orders: modify'",
 }
-_ANSWERS_TO_NOTHING = frozenset(range(400, 500)) - {
-    401,
-    403,
-    423,
-    429,
-}  # whatever a change of no order is answered with
+_SPEAKS_OF_THE_STORE = {401, 403, 423, 429}
+_ANSWERS_TO_NOTHING = frozenset(range(400, 500)) - _SPEAKS_OF_THE_STORE
 _LEAST_SET = (
     "Scopes can't be added to an API account later: create a new one with 'Information & Settings: read-only' and "
     "'Orders: modify' ('Orders: read-only' is enough without write-back) and put its values into stores.yaml."

@@ -56,7 +56,7 @@ class Swept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What the cursor holds. `feed_from` is the modified time that the feed reads from; `newest_id` the highest seen."""
+    """What the cursor holds: `feed_from`, a modified time to read the feed from, and `newest_id`, the highest seen."""
 
     feed_from: datetime
     newest_id: int
@@ -127,7 +127,7 @@ class Walk:
         if self._position.sweep is not None or swept is None:
             return True
         changed = (swept.statuses, swept.days) != (self._statuses, self._days)
-        return changed or not swept.ended <= self._began < swept.ended + SWEPT_EVERY
+        return changed or self._began - swept.ended >= SWEPT_EVERY
 
     async def _sweep(self, since: datetime) -> AsyncGenerator[Page, None]:
         """Each open status by id, to its empty answer (I3). A sweep that was cut off goes on where it stopped."""

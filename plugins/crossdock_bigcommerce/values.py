@@ -119,7 +119,7 @@ def _character(entity: re.Match[str]) -> str:
     written = entity[0]
     if written[1] == "#":
         return unescape(written)
-    return unescape(written)
+    return html5.get(written[1:], written)
 
 
 def _as_text(value: Json, where: str, key: str) -> str:

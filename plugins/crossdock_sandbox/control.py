@@ -47,7 +47,7 @@ import msgspec
 from aiohttp import web
 
 from .answers import Json
-from .documented import ALL_SCOPES, STATUSES
+from .documented import ALL_SCOPES
 from .shapes import ORDER_FIELDS
 from .store import NEVER, SandboxStore
 from .times import rfc2822
@@ -93,6 +93,20 @@ class SettingsInput(msgspec.Struct, forbid_unknown_fields=True):
     clock_offset_s: float | msgspec.UnsetType = msgspec.UNSET
     quota: Annotated[int, msgspec.Meta(ge=1)] | msgspec.UnsetType = msgspec.UNSET
     quota_window_s: Annotated[float, msgspec.Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
+
+
+class OrderInput(msgspec.Struct):
+    """The kinds of those arguments of an order that have a structure; the order's own fields are taken as they come."""
+
+    id: Annotated[int, msgspec.Meta(ge=1)] | msgspec.UnsetType = msgspec.UNSET
+    status_id: StatusId | msgspec.UnsetType = msgspec.UNSET
+    lines: list[Json] | msgspec.UnsetType = msgspec.UNSET
+    remove_lines: list[int] | msgspec.UnsetType = msgspec.UNSET
+    address: Json | msgspec.UnsetType = msgspec.UNSET
+    addresses: list[Json] | msgspec.UnsetType = msgspec.UNSET
+    billing: Json | msgspec.UnsetType = msgspec.UNSET
+    is_deleted: bool | msgspec.UnsetType = msgspec.UNSET
+    visible_after: Annotated[float, msgspec.Meta(ge=0)] | Literal["never"] | msgspec.UnsetType = msgspec.UNSET
 
 
 class FaultInput(msgspec.Struct, forbid_unknown_fields=True):
@@ -383,17 +397,12 @@ def _order_arguments(body: Any, known: frozenset[str]) -> Json:
     if not isinstance(body, dict):
         raise _WrongInput("An order is a JSON object.")
     _refuse_unknown(body, known)
+    _converted(body, OrderInput)
     arguments = dict(body)
     for name in _DATES & set(arguments):
         arguments[name] = _moment(name, arguments[name])
-    if "status_id" in arguments and arguments["status_id"] not in STATUSES:
-        raise _WrongInput(f"There is no status {arguments['status_id']!r}; they go from 0 to 14.")
-    if "visible_after" in arguments:
-        wanted = arguments["visible_after"]
-        if wanted == "never":
-            arguments["visible_after"] = NEVER
-        elif not isinstance(wanted, (int, float)) or isinstance(wanted, bool) or wanted < 0:
-            raise _WrongInput('`visible_after` is a number of seconds, or "never".')
+    if arguments.get("visible_after") == "never":
+        arguments["visible_after"] = NEVER
     return arguments
 
 
@@ -427,4 +436,6 @@ def _converted(value: Any, wanted: type[_Input]) -> _Input:
     try:
         return msgspec.convert(value, wanted, str_keys=True)
     except msgspec.ValidationError as error:
-        raise _WrongInput(f"That can't be used: {error}.") from None
+        reason, _, place = str(error).partition(" - at `$.")
+        name = f"`{place.rstrip('`')}`" if place else "That"
+        raise _WrongInput(f"{name} can't be used: {reason}.") from None

@@ -17,7 +17,8 @@ class FaultKind(StrEnum):
     """What happens to the request."""
 
     STATUS = "status"
-    """An error status; `status` says which (default 500). A 429 comes with spent rate-limit headers."""
+    """An error status; `status` says which (default 500). The headers of a 429 say to wait for `seconds` (default:
+    until the quota's window ends); the quota itself is not used up, so the next request may succeed."""
     BARE_429 = "429-bare"
     """429 without any rate-limit header: the whole platform is overloaded."""
     SLOW = "slow"

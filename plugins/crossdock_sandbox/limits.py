@@ -33,11 +33,6 @@ class Quota:
         self._used += 1
         return True
 
-    def spend(self) -> None:
-        """Use up what is left, as other apps of the same store do."""
-        self.use()
-        self._used = self.requests
-
     @property
     def left(self) -> int:
         return max(0, self.requests - self._used)
@@ -49,10 +44,18 @@ class Quota:
             return int(self.window_s * 1000)
         return max(0, int((self._opened_at + self.window_s - self._now().timestamp()) * 1000))
 
-    def headers(self, *, left: int | None = None) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
+        return self._headers(self.left, self.reset_ms)
+
+    def spent_headers(self, reset_s: float | None = None) -> dict[str, str]:
+        """The headers of a 429: nothing left until the window ends, or for `reset_s` seconds."""
+        reset_ms = self.reset_ms if reset_s is None else int(reset_s * 1000)
+        return {**self._headers(0, reset_ms), "X-Retry-After": str(-(-reset_ms // 1000))}
+
+    def _headers(self, left: int, reset_ms: int) -> dict[str, str]:
         return {
             "X-Rate-Limit-Time-Window-Ms": str(int(self.window_s * 1000)),
-            "X-Rate-Limit-Time-Reset-Ms": str(self.reset_ms),
+            "X-Rate-Limit-Time-Reset-Ms": str(reset_ms),
             "X-Rate-Limit-Requests-Quota": str(self.requests),
-            "X-Rate-Limit-Requests-Left": str(self.left if left is None else left),
+            "X-Rate-Limit-Requests-Left": str(left),
         }

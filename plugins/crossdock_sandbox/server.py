@@ -129,14 +129,13 @@ class Platform:
         if fault is not None and fault.kind is FaultKind.BARE_429:
             return answer
         if fault is not None and fault.status == 429:
-            store.quota.spend()
+            return self._too_many(request, fault.seconds)
         return Answer(answer.status, answer.body, answer.content_type, {**store.quota.headers(), **answer.headers})
 
-    def _too_many(self, request: ApiRequest) -> Answer:
+    def _too_many(self, request: ApiRequest, reset_s: float | None = None) -> Answer:
+        """The 429 of a quota that is used up until the window ends, or for `reset_s` seconds."""
         refused = _error(request, 429)
-        quota = self._store.quota
-        wait_s = -(-quota.reset_ms // 1000)
-        return Answer(429, refused.body, refused.content_type, {**quota.headers(left=0), "X-Retry-After": str(wait_s)})
+        return Answer(429, refused.body, refused.content_type, self._store.quota.spent_headers(reset_s))
 
     async def _send(
         self, http: web.Request, request: ApiRequest, answer: Answer, *, cut: bool = False

@@ -968,3 +968,9 @@ async def test_each_try_again_is_logged_once_and_at_debug(
         "acme-au: GET /orders: the platform answered 429",
     ]
     assert {record.levelno for record in caplog.records if record.name == "crossdock.http"} == {logging.DEBUG}
+
+
+async def test_half_an_emoji_in_a_text_does_not_spoil_the_rest_of_the_answer(wire: Wire, client: HttpClient) -> None:
+    wire.get(ORDERS, body=b'[{"id": 1, "note": "\\ud83d", "whole": "\\ud83d\\ude00", "tail": "\\ude00!"}]')
+    answer = await client.request("GET", "/orders")
+    assert answer.json == [{"id": 1, "note": "\ufffd", "whole": "😀", "tail": "\ufffd!"}]

@@ -163,6 +163,7 @@ def test_quirk_20_the_lines_know_their_address_id_better_than_the_address_does()
         ("301", 2),
         ("888", 2),
     ]
+    assert all(part.ship_to for part in read(raw, products=products).consignments)
     disagreeing = [address(777, line_items=[line(1), line(2, order_address_id=5)])]
     assert [part.id for part in read(order(consignments=consignments(shipping=disagreeing))).consignments] == ["777"]
 

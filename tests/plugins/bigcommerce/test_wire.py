@@ -406,6 +406,7 @@ def test_an_archived_order_is_cancelled_and_a_migrated_one_is_never_shipped() ->
 
 def test_a_skip_tells_why_in_a_clause() -> None:
     assert skip_reason(order(), settings()) is None
+    assert skip_reason(order(status_id=2), settings(import_statuses=[2])) is None
     assert skip_reason(order(status_id=7), settings()) == (
         "its status is Awaiting Payment, which is not among import_statuses (Awaiting Shipment, Awaiting Fulfillment)"
     )
@@ -589,6 +590,7 @@ def test_a_date_that_is_none_is_refused(sent: object) -> None:
         ("Fish &notes", "Fish &notes"),
         ("Fish &amp;amp; Chips", "Fish &amp; Chips"),
         ("&unknown; thing", "&unknown; thing"),
+        ("&notit; thing", "&notit; thing"),
         ("a < b", "a < b"),
         ("Size <M>", "Size <M>"),
         ("I <3 you", "I <3 you"),
@@ -701,6 +703,8 @@ def test_the_first_configured_name_wins_and_blank_ones_dont_count() -> None:
         read(with_line(product_options=options), product_options={"colour": ["Shade", "Colour", "Farbe"]})
     )
     assert (found.colour, found.size) == ("red", None)
+    twice = [option("Colour", "red"), option("COLOUR ", "blue")]
+    assert read(with_line(product_options=twice)).consignments[0].lines[0].colour == "red"
 
 
 # --- wrong shapes ---------------------------------------------------------------------------------------------------

@@ -26,9 +26,7 @@ async def test_a_status_is_changed_by_put_and_shows_in_the_whole_order(
     ("field", "value"),
     [("staff_notes", "Packed by Ann"), ("customer_message", "Thanks"), ("external_order_id", "A-1")],
 )
-async def test_notes_and_outside_numbers_can_be_written(
-    store: SandboxStore, api: Api, field: str, value: str
-) -> None:
+async def test_notes_and_outside_numbers_can_be_written(store: SandboxStore, api: Api, field: str, value: str) -> None:
     order_id = store.add_order()
     await api.ask("PUT", f"/v2/orders/{order_id}", body={field: value})
     assert (await api.get(f"/v2/orders/{order_id}")).json[field] == value

@@ -188,9 +188,7 @@ def test_the_indexes_give_what_a_plain_search_gives(
 ) -> None:
     store = SandboxStore(now=lambda: START)
     for status_id, created, modified in orders:
-        store.add_order(
-            status_id=status_id, date_created=START + HOUR * created, date_modified=START + HOUR * modified
-        )
+        store.add_order(status_id=status_id, date_created=START + HOUR * created, date_modified=START + HOUR * modified)
     for position, status_id, modified in changes:
         if position < len(orders):
             store.edit(101 + position, status_id=status_id, date_modified=START + HOUR * modified)

@@ -84,7 +84,9 @@ async def test_at_most_fifty_lines_are_embedded_and_the_rest_is_warned_of(
     assert len(consignment["line_items"]) == embedded
     assert ("__warning__" in consignment) == (lines > 50)
     assert (await api.get(f"/v2/orders/{order_id}/products/count")).json == {"count": lines}
-    pages = [(await api.get(f"/v2/orders/{order_id}/products", page=page)).json for page in range(1, -(-lines // 50) + 1)]
+    pages = [
+        (await api.get(f"/v2/orders/{order_id}/products", page=page)).json for page in range(1, -(-lines // 50) + 1)
+    ]
     assert len({line["id"] for page in pages for line in page}) == lines
 
 
@@ -111,7 +113,9 @@ async def test_a_bundles_children_name_their_parent_and_cost_nothing(store: Sand
 
 async def test_fees_are_included_when_asked_for(store: SandboxStore, api: Api) -> None:
     order_id = store.add_order(extras=Extras(fees=[{"id": 1, "cost_inc_tax": "2.0000"}]))
-    assert (await api.get(f"/v2/orders/{order_id}", include="fees")).json["fees"] == [{"id": 1, "cost_inc_tax": "2.0000"}]
+    assert (await api.get(f"/v2/orders/{order_id}", include="fees")).json["fees"] == [
+        {"id": 1, "cost_inc_tax": "2.0000"}
+    ]
     assert (await api.get(f"/v2/orders/{order_id}/fees")).json == {"fees": [{"id": 1, "cost_inc_tax": "2.0000"}]}
 
 
