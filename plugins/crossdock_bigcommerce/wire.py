@@ -287,7 +287,7 @@ class _Part:
 def needs_products(raw_order: Raw) -> bool:
     """Whether lines are missing from the order, so that `/v2/orders/{id}/products` must be asked for them.
 
-    That is so when the platform says it (`__warning__`), when consignments or their lines are links or absent, and
+    That is so when the platform says it (`__warning__`), when links stand for consignments or lines, or nothing, and
     when the numbers say it: a shipping consignment's `items_total`, which counts its units, is above what its lines
     add up to. Less than that proves nothing, nor does the order's own total, of which it isn't known whether it counts
     downloads and gift certificates. A full list of lines without a total to prove it whole is asked for as well.
@@ -305,9 +305,6 @@ def needs_products(raw_order: Raw) -> bool:
 
 def _is_short(part: _Part) -> bool:
     promised = count(part.raw, "items_total", part.where)
-    value = part.raw.get("line_items")
-    if value is None or _is_link(value):
-        return promised != 0
     units = sum(count(line, "quantity", where) or 0 for where, line in part.lines)
     return (promised is not None and promised > units) or (len(part.lines) >= EMBEDDED_LINES and promised != units)
 
@@ -324,15 +321,31 @@ def _embedded(raw_order: Raw) -> list[Raw]:
 
 
 def _is_link(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, dict) and "resource" in value and "url" in value)
+    if isinstance(value, dict):
+        return "resource" in value and "url" in value
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _is_cut(raw_order: Raw, embedded: Sequence[Raw], parts: Sequence[_Part]) -> bool:
-    """Whether the platform warns that it left lines out, at whatever level of the consignments."""
-    if "__warning__" in raw_order or any("__warning__" in part.raw for part in parts):
+    """Whether the order itself shows that lines were left out: a warning at whatever level, or links in their place."""
+    if "__warning__" in raw_order or any(map(_is_without_lines, parts)):
         return True
-    emails = [raw["email"] for raw in embedded if isinstance(raw.get("email"), dict)]
-    return any("__warning__" in holder for holder in (*embedded, *emails) if isinstance(holder, dict))
+    return any("__warning__" in holder or any(map(_is_link, holder.values())) for holder in _holders(embedded))
+
+
+def _is_without_lines(part: _Part) -> bool:
+    if "__warning__" in part.raw:
+        return True
+    is_absent = "line_items" not in part.raw or _is_link(part.raw["line_items"])
+    return is_absent and count(part.raw, "items_total", part.where) != 0
+
+
+def _holders(embedded: Sequence[Raw]) -> Iterator[Raw]:
+    for raw in embedded:
+        yield raw
+        email = raw.get("email")
+        if isinstance(email, dict):
+            yield email
 
 
 def _embedded_parts(embedded: Sequence[Raw]) -> Iterator[_Part]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape
 
 import msgspec
 
@@ -155,5 +155,5 @@ def _element(name: str, value: Any) -> str:
     elif value is None:
         inside = ""
     else:
-        inside = escape(str(value))
+        inside = escape(str(value), quote=False)
     return f"<{name}>{inside}</{name}>"

@@ -278,9 +278,16 @@ def test_a_line_that_stands_twice_sets_its_order_aside() -> None:
 # --- which lines are missing ----------------------------------------------------------------------------------------
 
 
+LINK = {"url": "https://api.example/orders/1/x", "resource": "/orders/1/x"}
+
+
 @pytest.mark.parametrize(
     "raw",
     [
+        order(consignments=consignments(shipping=LINK)),
+        order(consignments=consignments(downloads=LINK)),
+        order(consignments=consignments(shipping=[address(line_items=LINK)])),
+        order(consignments=consignments(shipping=[{"id": 301, "items_total": 2}])),
         order(__warning__={"message": "only 50 are included"}),
         order(consignments=consignments(__warning__={"message": "only 50 are included"})),
         order(consignments=consignments(shipping=[address(__warning__={"message": "only 50"})])),
@@ -289,7 +296,7 @@ def test_a_line_that_stands_twice_sets_its_order_aside() -> None:
         order(consignments=[consignments(shipping=[address(__warning__={"message": "only 50"})])]),
     ],
 )
-def test_a_warning_at_any_level_asks_for_the_products_and_nothing_is_made_without_them(raw: dict[str, Any]) -> None:
+def test_what_was_left_out_is_asked_for_and_no_order_is_made_without_it(raw: dict[str, Any]) -> None:
     assert needs_products(raw)
     with pytest.raises(WireError, match="left out"):
         read(raw)
@@ -304,8 +311,13 @@ def test_a_warning_at_any_level_asks_for_the_products_and_nothing_is_made_withou
         (order(consignments=consignments(shipping=[address(items_total=2)])), False),
         (order(consignments=consignments(shipping=[address(items_total="3")])), True),
         (order(consignments=consignments(shipping=[address(items_total=1)])), False),  # less proves nothing
-        (order(consignments=consignments(shipping=[address(line_items=None)])), True),
-        (order(consignments=consignments(shipping=[address(line_items={"url": "u", "resource": "r"})])), True),
+        (order(consignments=consignments(shipping=[address(line_items=None)])), False),  # PHP's empty list
+        (order(consignments=consignments(shipping=[address(line_items=None, items_total=2)])), True),
+        (order(consignments=consignments(shipping=[{"id": 301}])), True),
+        (order(consignments=consignments(shipping=[{"id": 301, "items_total": 0}])), False),
+        (order(consignments=consignments(shipping=[address(line_items=LINK)])), True),
+        (order(consignments=consignments(shipping=LINK)), True),
+        (order(consignments=consignments(email={"gift_certificates": LINK})), True),
         (order(consignments=consignments(shipping=[address(line_items=None, items_total=0)])), False),
         (order(consignments=consignments(shipping=[address(line_items=[line(n) for n in range(1, 51)])])), True),
         (
@@ -320,7 +332,7 @@ def test_a_warning_at_any_level_asks_for_the_products_and_nothing_is_made_withou
         (order(consignments=None), True),
         (order(consignments=[], items_total=0), False),
         ({"id": 1}, True),
-        (order(consignments=consignments(shipping="x")), False),  # not to be understood: said when it is read
+        (order(consignments=consignments(shipping="/orders/1/shipping")), True),
         (order(consignments=consignments(shipping=[7])), False),
     ],
 )
