@@ -51,7 +51,6 @@ def text(value: object) -> str:
 def save(db: sqlite3.Connection, page: list[dict[str, Any]], products: dict[int, list[dict[str, Any]]]) -> None:
     """One page in one transaction."""
     db.execute("begin immediate")
-    held = dict(db.execute("select id, key from orders where store = 'demo'").fetchall()) if not page else {}
     key = db.execute("select coalesce(max(key), 0) from orders").fetchone()[0]
     orders, consignments, lines, raws, timeline = [], [], [], [], []
     for order in page:
@@ -75,9 +74,8 @@ def save(db: sqlite3.Connection, page: list[dict[str, Any]], products: dict[int,
         position = 0
         for kind in ("shipping", "pickups", "downloads"):
             for part in parts.get(kind) or []:
-                consignments.append(
-                    (key, position, str(part.get("id")), kind, text([part.get(k) for k in ("street_1", "city", "zip")]), "")
-                )
+                address = text({name: value for name, value in part.items() if isinstance(value, str)})
+                consignments.append((key, position, str(part.get("id")), kind, address, part.get("shipping_method")))
                 found = part["line_items"] if isinstance(part["line_items"], list) else [part["line_items"]]
                 whole = products.get(order["id"]) or found
                 for number, line in enumerate(whole):
@@ -92,7 +90,6 @@ def save(db: sqlite3.Connection, page: list[dict[str, Any]], products: dict[int,
                         )
                     )  # fmt: skip
                 position += 1
-    del held
     db.executemany(f"insert or ignore into orders values ({','.join('?' * 21)})", orders)
     db.executemany("insert or ignore into consignments values (?,?,?,?,?,?)", consignments)
     db.executemany(f"insert or ignore into lines values ({','.join('?' * 17)})", lines)

@@ -91,7 +91,7 @@ def main() -> None:
     for orders in (1_000, 100_000) if "--large" in sys.argv else (1_000,):
         with sandbox(orders) as settings:
             seconds, memory, counts, _ = imported(settings)
-        print(f"{orders:,} orders in the store, {counts['imported']:,} imported: {memory:.0f} MiB peak, {seconds:.1f} s")
+        print(f"{orders:,} orders, {counts['imported']:,} imported: {memory:.0f} MiB peak, {seconds:.1f} s")
     print(f"this program itself: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 

@@ -166,7 +166,7 @@ class Order:
             moment: datetime = getattr(self, name)
             if moment.tzinfo is None:
                 raise ValueError(f"{name} of order {self.id} has no time zone: give an aware datetime")
-            object.__setattr__(self, name, moment.astimezone(UTC))
+            object.__setattr__(self, name, moment.astimezone(UTC).replace(microsecond=0))  # as it is kept and shown
 
     @property
     def shippable(self) -> bool:
@@ -194,7 +194,9 @@ def order_to_json(store: str, order: Order) -> dict[str, object]:
 
 def instant(moment: datetime) -> str:
     """`2026-05-01T10:00:00Z`: UTC in whole seconds, the form of every time in crossdock's JSON and tables."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        f"{moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"  # strftime cuts short years short
+    )
 
 
 def moment(text: str) -> datetime:

@@ -163,13 +163,6 @@ class Api:
             "It is tried again later."
         )
 
-    async def order_statuses(self) -> tuple[Raw, ...]:
-        """`/v2/order_statuses`: all statuses with the labels that the store gave them."""
-        response = await self._get("/v2/order_statuses", doing="to list its statuses", scope=READ_ORDERS)
-        if response.status == 404:
-            raise self._refused(response, "to list its statuses")
-        return self._objects(response, "order statuses")
-
     async def missing_for_write_back(self) -> MissingPermission | None:
         """The permission that write-back lacks, found out without changing anything; None if nothing lacks.
 

@@ -199,9 +199,7 @@ class Walk:
             self._position = replace(self._position, newest_id=max(after_id, self._position.newest_id))
             yield await self._page(listed)
 
-    async def _page(
-        self, listed: Listed, *, swept_since: datetime | None = None, sweep_finished: bool = False
-    ) -> Page:
+    async def _page(self, listed: Listed, *, swept_since: datetime | None = None, sweep_finished: bool = False) -> Page:
         cursor = self._position.cursor()
         return Page(await self._view(listed), cursor, swept_since=swept_since, sweep_finished=sweep_finished)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -45,7 +45,7 @@ from crossdock_bigcommerce.values import (
     things,
 )
 
-__all__ = ["WireError", "account_from_wire", "needs_products", "order_from_wire", "skip_reason", "status_names"]
+__all__ = ["WireError", "account_from_wire", "needs_products", "order_from_wire", "skip_reason"]
 
 _T = TypeVar("_T")
 
@@ -104,13 +104,10 @@ def order_from_wire(
     )
 
 
-def skip_reason(
-    raw_order: Raw, settings: BigCommerceSettings, status_names: Mapping[int, str] = statuses.NAMES
-) -> str | None:
+def skip_reason(raw_order: Raw, settings: BigCommerceSettings) -> str | None:
     """Why the order isn't taken up if it isn't held yet, as a clause about it without personal data; None to take it.
 
-    `status_names` are the store's own labels (`status_names` of `/v2/order_statuses`). An order whose status can't be
-    read is not skipped: `order_from_wire` then says what is wrong with it.
+    An order whose status can't be read is not skipped: `order_from_wire` then says what is wrong with it.
     """
     if flag(raw_order, "is_deleted"):
         return "it is archived"
@@ -122,20 +119,8 @@ def skip_reason(
         return None
     if status_id in settings.import_statuses:
         return None
-    name = status_names.get(status_id) or statuses.NAMES.get(status_id) or f"status {status_id}"
-    taken = ", ".join(status_names.get(known) or statuses.NAMES[known] for known in settings.import_statuses)
-    return f"its status is {name}, which is not among import_statuses ({taken})"
-
-
-def status_names(raw_statuses: Iterable[Raw]) -> dict[int, str]:
-    """The labels that the store shows for its statuses, from `/v2/order_statuses`, over BigCommerce's own names."""
-    names = dict(statuses.NAMES)
-    for raw in raw_statuses:
-        status_id = count(raw, "id", "")
-        name = label(raw, "custom_label", "") or label(raw, "system_label", "") or label(raw, "name", "")
-        if status_id is not None and name:
-            names[status_id] = name
-    return names
+    taken = statuses.named(settings.import_statuses)
+    return f"its status is {_status_name(raw_order, status_id)}, which is not among import_statuses ({taken})"
 
 
 def account_from_wire(raw_store: Raw) -> Account:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import click
 from crossdock import hookimpl
 
-from .cli import sandbox
+from .cli import demo, sandbox
 
 
 @hookimpl
 def cli_commands() -> list[click.Command]:
-    """The command `crossdock sandbox`."""
-    return [sandbox]
+    """The commands `crossdock sandbox` and `crossdock demo`."""
+    return [sandbox, demo]

@@ -1,4 +1,4 @@
-"""The command `crossdock sandbox`: the simulated store alone, until it is stopped."""
+"""The commands `crossdock sandbox`, the simulated store alone, and `crossdock demo`, the whole of crossdock on it."""
 
 from __future__ import annotations
 
@@ -32,3 +32,17 @@ def sandbox(port: int, orders: int, seed: int, quota: int, as_json: bool) -> Non
         why = "is in use already" if error.errno == errno.EADDRINUSE else f"can't be used ({error.strerror})"
         click.echo(f"Port {port} {why}; choose another with --port.", err=True)
         sys.exit(1)
+
+
+@click.command(name="demo")
+@click.option("--once", is_flag=True, help="Show it and end; exit 0 only if the simulated store agrees.")
+@click.option("--orders", default=40, show_default=True, type=click.IntRange(10, 100_000), help="How many it has.")
+def demo(*, once: bool, orders: int) -> None:
+    """See crossdock import a simulated store, no account needed.
+
+    Everything happens on this machine, on a free port and in a temporary folder that is removed at the end.
+    """
+    # Imported here for start-up time, as above.
+    from .demo import run_demo  # noqa: PLC0415
+
+    sys.exit(0 if run_demo(orders=orders, once=once) else 1)

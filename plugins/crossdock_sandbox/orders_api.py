@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from .answers import (
@@ -267,24 +268,17 @@ def post_order(store: SandboxStore, request: ApiRequest) -> Answer:
         if name in _NOT_SIMULATED:
             raise ApiError(501, f"The sandbox does not simulate '{name}' when an order is created.")
         fields[name] = _checked(name, value)
-    made = {
-        "date_created": parse_date(_checked("date_created", body["date_created"]))
-        if "date_created" in body
-        else store.time()
-    }
+    placed = parse_date(_checked("date_created", body["date_created"])) if "date_created" in body else store.time()
     order_id = store.add_order(
         status_id=_checked_status(body.get("status_id", 1)),
         lines=[_line_from_post(each) for each in body["products"]],
         addresses=[_known_address(each) for each in addresses],
         billing=body["billing_address"],
+        date_created=datetime.fromtimestamp(placed, UTC),
         order_source="external",
         **fields,
     )
-    record = store.record(order_id)
-    if "date_created" in body:
-        record.created = made["date_created"]
-        record.write_head(record.read_head() | {"date_created": rfc2822(record.created)})
-    return Answer(200, _Renderer(store, request).order(record))
+    return Answer(200, _Renderer(store, request).order(store.record(order_id)))
 
 
 def delete_all_orders(store: SandboxStore, request: ApiRequest) -> Answer:

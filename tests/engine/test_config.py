@@ -70,6 +70,13 @@ class CornerSettings(Settings):
             raise ValueError(f"a token has no space, unlike {value.get_secret_value()}")
         return value
 
+    @field_validator("statuses")
+    @classmethod
+    def _are_words(cls, value: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        if not all(str(one).isalnum() for one in value):
+            raise ValueError("a status is a word or a number")
+        return value
+
     @model_validator(mode="after")
     def _fits(self) -> CornerSettings:
         if self.is_open and self.mode == "fast":
@@ -301,6 +308,14 @@ def test_a_variable_that_is_not_set_is_named_where_it_is_used(file: Path) -> Non
     assert mistakes(file, SOUND, environ={}) == [
         "stores.yaml:8:14: stores.acme-au.settings.token: the environment variable TOKEN is not set"
     ]
+
+
+def test_what_could_not_be_filled_in_is_one_mistake_and_no_second_one(file: Path) -> None:
+    for line, path in [("page_size: ${NOPE}", "page_size"), ("statuses: [9, '${NOPE}']", "statuses[1]")]:
+        found = reading(file, in_settings(line))
+        assert [(one.path, one.message) for one in found.mistakes] == [
+            (f"stores.acme.settings.{path}", "the environment variable NOPE is not set")
+        ]
 
 
 def test_an_empty_variable_is_named_where_a_value_is_required(file: Path) -> None:

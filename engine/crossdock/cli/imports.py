@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from crossdock.engine import Engine
     from crossdock.state import Run
 
+REASONS_TOLD = 4  # of skipped orders, the most frequent ones; more would hide what was imported
+
 
 @click.command("import")
 @click.argument("store")
@@ -82,5 +84,8 @@ def _tell(run: Run, reasons: Mapping[str, int], *, dry_run: bool, as_json: bool)
     rehearsal = " (dry run: nothing was written)" if dry_run else ""
     requests = f"{run.traffic.requests} request{'' if run.traffic.requests == 1 else 's'}"
     say(f"{run.store}: {counts_in_words(run.counts)}; {requests} in {seconds:.0f} s{rehearsal}.")
-    for reason, count in reasons.items():
+    told = list(reasons.items())[:REASONS_TOLD]
+    for reason, count in told:
         say(f"  skipped {count:,}: {reason}")
+    if others := sum(reasons.values()) - sum(count for _, count in told):
+        say(f"  skipped {others:,} for other reasons; `crossdock why {run.store} ORDER` tells each")

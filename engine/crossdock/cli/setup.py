@@ -14,6 +14,7 @@ from crossdock.cli.session import Session, pass_session
 def plugins(session: Session, *, as_json: bool) -> int:
     """List the plugins and what each brings; broken ones with the reason."""
     session.plugins.connectors()
+    session.plugins.commands()
     loaded, broken = session.plugins.loaded, session.plugins.broken
     if as_json:
         sound = [{"name": p.name, "from": p.distribution, "brings": p.brings, "error": None} for p in loaded]

@@ -71,9 +71,8 @@ EVERY_READ: list[tuple[str, Callable[[Api], Awaitable[object]]]] = [
     ("store_v2_orders_read_only", lambda api: api.list_orders({})),
     ("store_v2_orders_read_only", lambda api: api.order("7")),
     ("store_v2_orders_read_only", lambda api: api.order_products("7")),
-    ("store_v2_orders_read_only", lambda api: api.order_statuses()),
 ]
-LISTS = [EVERY_READ[index] for index in (1, 3, 4)]
+LISTS = [EVERY_READ[index] for index in (1, 3)]
 
 
 # --- what is asked --------------------------------------------------------------------------------------------------
@@ -169,11 +168,6 @@ async def test_the_lines_of_no_order_are_none(api: Api, store: Store) -> None:
     store.answers_with(204)
     assert await api.order_products("1") is None
     assert await api.order_products("2") == ()
-
-
-async def test_the_statuses_come_with_their_labels(api: Api, store: Store) -> None:
-    store.answers_with(200, sample("order-statuses"))
-    assert len(await api.order_statuses()) == 15
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------

@@ -91,6 +91,10 @@ async def test_an_order_can_be_made_over_the_api(api: Api, store: SandboxStore) 
     }
     order = (await api.ask("POST", "/v2/orders", body=body)).json
     assert (order["status_id"], order["items_total"], order["order_source"]) == (1, 2, "external")
+    dated = body | {"date_created": "Fri, 01 May 2020 10:00:00 +0200", "status_id": 11}
+    old = (await api.ask("POST", "/v2/orders", body=dated)).json
+    assert (old["date_created"], old["status_id"]) == ("Fri, 01 May 2020 08:00:00 +0000", 11)
+    assert await api.ids(max_date_created="2020-05-01T08:00:00Z") == [old["id"]]
     assert store.order(order["id"])["billing_address"]["first_name"] == "Ann"
     assert (await api.ask("POST", "/v2/orders", body={"products": body["products"]})).json[0]["message"] == (
         "The required field 'billing_address' was not supplied."

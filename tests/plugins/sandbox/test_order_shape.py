@@ -48,6 +48,7 @@ async def test_lines_stand_in_the_consignment_that_they_travel_in(store: Sandbox
     assert [line["name"] for line in consignments["downloads"][0]["line_items"]] == ["E-book"]
     assert [line["name"] for line in consignments["email"]["gift_certificates"][0]["line_items"]] == ["Voucher"]
     assert perth["line_items"][0]["order_address_id"] == perth["id"] != hobart["id"]
+    assert [each["items_total"] for each in (perth, hobart)] == [1, 1]
 
 
 async def test_only_what_is_shipped_has_an_address_and_only_what_is_collected_a_pickup(

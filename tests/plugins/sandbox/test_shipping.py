@@ -84,6 +84,21 @@ async def test_whether_a_shipment_moves_the_status_is_the_stores_choice(
     assert seen == after
 
 
+@pytest.mark.parametrize("status_id", [2, 4, 5, 10])
+async def test_a_shipment_leaves_a_finished_order_where_it_is(store: SandboxStore, api: Api, status_id: int) -> None:
+    parcel = Parcel(store, status_id=status_id, lines=[{"quantity": 2}])
+    assert (await api.ask("POST", parcel.path, body=parcel.body(1))).status == 201
+    assert store.order(parcel.order_id)["status_id"] == status_id
+
+
+async def test_an_order_of_which_a_part_is_collected_is_not_shipped_by_its_parcels(
+    store: SandboxStore, api: Api
+) -> None:
+    parcel = Parcel(store, lines=[{}, {"pickup": True}])
+    await api.ask("POST", parcel.path, body=parcel.body())
+    assert store.order(parcel.order_id)["status_id"] == 3
+
+
 async def test_more_than_is_left_is_refused_with_what_is_left(store: SandboxStore, api: Api, parcel: Parcel) -> None:
     await api.ask("POST", parcel.path, body=parcel.body(2))
     reply = await api.ask("POST", parcel.path, body=parcel.body(2))
