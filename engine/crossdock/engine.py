@@ -25,6 +25,7 @@ from crossdock.errors import (
     StateError,
     UsageError,
 )
+from crossdock.events import Events
 from crossdock.http import HttpClient, HttpCounts, open_session
 from crossdock.importing import ImportRun, Progress, derivation_of
 from crossdock.model import Stage
@@ -41,6 +42,7 @@ from crossdock.state import (
     StoreRecord,
     Traffic,
     Waiting,
+    run_to_json,
 )
 from crossdock.state.sqlite import open_sqlite
 
@@ -112,7 +114,14 @@ async def open_engine(
     state = await _open_state(config, plugins)
     try:
         async with open_session() as session:
-            yield Engine(config, state, session, clock=clock or SystemClock(), random=random or SystemRandom())
+            yield Engine(
+                config,
+                state,
+                session,
+                Events(plugins.manager),
+                clock=clock or SystemClock(),
+                random=random or SystemRandom(),
+            )
     finally:
         await state.close()
 
@@ -121,11 +130,19 @@ class Engine:
     """All jobs on the stores of one configuration."""
 
     def __init__(
-        self, config: Config, state: State, session: aiohttp.ClientSession, *, clock: Clock, random: Random
+        self,
+        config: Config,
+        state: State,
+        session: aiohttp.ClientSession,
+        events: Events,
+        *,
+        clock: Clock,
+        random: Random,
     ) -> None:
         self.config = config
         self.state = state
         self._session = session
+        self._events = events
         self._clock = clock
         self._random = random
         self._connectors: dict[str, AnyConnector] = {}
@@ -177,9 +194,13 @@ class Engine:
                     failure=None,
                 )
             run = await self.state.begin_run(name, request.kind, self._clock.now())
-            async with self._recorded(store, run):
-                await self._import(store, self._connector(store), request, run=run, progress=tally)
-            return await self.state.run(run)
+            try:
+                async with self._recorded(store, run):
+                    await self._import(store, self._connector(store), request, run=run, progress=tally)
+            finally:
+                ended = await self.state.run(run)
+                await self._events.tell("run_finished", run=run_to_json(ended))
+            return ended
 
     async def why(self, name: str, order: str) -> str:
         """Why an order is here, is not here, or isn't moving: one sentence, asking the store if needed."""
@@ -273,6 +294,7 @@ class Engine:
             store=store.name,
             connector=connector,
             state=self.state,
+            events=self._events,
             clock=self._clock,
             derivation=derivation_of(connector),
             run=run,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import click
 
     from crossdock.connector import AnyConnector
@@ -32,3 +34,13 @@ def cli_commands() -> list[click.Command]:
 @hookspec(firstresult=True)
 def open_state(url: str) -> State | None:
     """The storage behind a database URL of `stores.yaml` that this plugin knows how to open, else None."""
+
+
+@hookspec
+def order_imported(store: str, order: Mapping[str, object]) -> None:
+    """An order was taken up for the first time; `order` is its documented JSON form. May be a coroutine function."""
+
+
+@hookspec
+def run_finished(run: Mapping[str, object]) -> None:
+    """An import ended, well or not: id, store, kind, outcome, times, counts and error. May be a coroutine function."""

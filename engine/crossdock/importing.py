@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +15,8 @@ import msgspec
 from crossdock.clock import Clock
 from crossdock.connector import AnyConnector, Page, Seen
 from crossdock.errors import RefusedError
-from crossdock.model import Cursor, Json
+from crossdock.events import Events
+from crossdock.model import Cursor, Json, order_to_json
 from crossdock.state import (
     Bookmark,
     Counts,
@@ -30,6 +30,7 @@ from crossdock.state import (
     Taken,
     Verdict,
     View,
+    counts_of,
 )
 from crossdock.state.rows import pack, unpack
 
@@ -48,6 +49,7 @@ class ImportRun:
     store: str
     connector: AnyConnector
     state: State
+    events: Events
     clock: Clock
     derivation: str
     run: int | None
@@ -137,12 +139,21 @@ class ImportRun:
 
     async def _save_views(self, views: Sequence[View], held: Mapping[str, Held], bookmark: Bookmark | None) -> None:
         if self.run is None:
-            counts = _rehearsed(views, held)
-        else:
-            counts = await self.state.save_page(
-                self.store, self.run, views, bookmark, derivation=self.derivation, at=self.clock.now()
-            )
-        self.progress(counts)
+            self.progress(counts_of(_verdict(view.finding, held.get(view.id)) for view in views))
+            return
+        saved = await self.state.save_page(
+            self.store, self.run, views, bookmark, derivation=self.derivation, at=self.clock.now()
+        )
+        self.progress(saved.counts)
+        await self._tell(views, saved.imported)
+
+    async def _tell(self, views: Sequence[View], imported: Collection[str]) -> None:
+        if not imported or not self.events.has_listeners("order_imported"):
+            return
+        for view in views:
+            if view.id in imported and isinstance(view.finding, Taken):
+                document = order_to_json(self.store, view.finding.order)
+                await self.events.tell("order_imported", store=self.store, order=document)
 
     def _examine(self, seen: Sequence[Seen], held: Mapping[str, Held], asked_at: datetime) -> list[View]:
         """What each view comes to. Runs in a thread: it is all computing."""
@@ -183,11 +194,6 @@ async def _next_or_error(pages: AsyncGenerator[Page, None]) -> Page | Exception 
         return await anext(pages, None)
     except Exception as error:
         return error
-
-
-def _rehearsed(views: Sequence[View], held: Mapping[str, Held]) -> Counts:
-    verdicts = Counter(_verdict(view.finding, held.get(view.id)) for view in views)
-    return Counts(**{verdict.value: count for verdict, count in verdicts.items()}, pages=1)
 
 
 def _verdict(finding: Finding | None, held: Held | None) -> Verdict:

@@ -194,9 +194,7 @@ def order_to_json(store: str, order: Order) -> dict[str, object]:
 
 def instant(moment: datetime) -> str:
     """`2026-05-01T10:00:00Z`: UTC in whole seconds, the form of every time in crossdock's JSON and tables."""
-    return (
-        f"{moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"  # strftime cuts short years short
-    )
+    return f"{moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 def moment(text: str) -> datetime:

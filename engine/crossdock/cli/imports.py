@@ -8,6 +8,7 @@ import click
 
 from crossdock.cli.output import complain, counts_in_words, json_line, progress, say
 from crossdock.cli.session import Session, pass_session
+from crossdock.state import run_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,24 +63,7 @@ def _tell(run: Run, reasons: Mapping[str, int], *, dry_run: bool, as_json: bool)
     assert run.ended_at is not None
     seconds = (run.ended_at - run.started_at).total_seconds()
     if as_json:
-        counts, traffic = run.counts, run.traffic
-        json_line(
-            {
-                "store": run.store,
-                "imported": counts.imported,
-                "updated": counts.updated,
-                "unchanged": counts.unchanged,
-                "skipped": counts.skipped,
-                "set_aside": counts.set_aside,
-                "reasons": reasons,
-                "run": run.id or None,
-                "dry_run": dry_run,
-                "requests": traffic.requests,
-                "retries": traffic.retries,
-                "waited_s": traffic.waited_s,
-                "quota_left": traffic.quota_left,
-            }
-        )
+        json_line({**run_to_json(run), "reasons": reasons, "dry_run": dry_run})
         return
     rehearsal = " (dry run: nothing was written)" if dry_run else ""
     requests = f"{run.traffic.requests} request{'' if run.traffic.requests == 1 else 's'}"

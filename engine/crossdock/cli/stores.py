@@ -12,6 +12,7 @@ from crossdock.cli.output import complain, json_line, say, table
 from crossdock.cli.session import Session, pass_session
 from crossdock.errors import CrossdockError
 from crossdock.model import instant
+from crossdock.state import run_to_json
 
 if TYPE_CHECKING:
     from crossdock.config import StoreConfig
@@ -127,14 +128,7 @@ def _as_json(one: StoreReport) -> dict[str, object]:
         "account": one.record and {"identity": one.record.identity, "name": one.record.account_name},
         "state": one.state,
         "schedule": one.schedule,
-        "last_run": run
-        and {
-            "id": run.id,
-            "started_at": instant(run.started_at),
-            "ended_at": run.ended_at and instant(run.ended_at),
-            "outcome": run.outcome,
-            "error": run.failure and run.failure.words,
-        },
+        "last_run": run and run_to_json(run),
         "lag_s": None if one.lag is None else int(one.lag.total_seconds()),
         "backlog": one.backlog,
         "quota_left": run and run.traffic.quota_left,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from crossdock.model import Cursor, Order, Stage
+from crossdock.model import Cursor, Order, Stage, instant
 
 
 class RunKind(StrEnum):
@@ -54,6 +55,11 @@ class Counts:
         return Counts(**{name: getattr(self, name) + getattr(other, name) for name in Counts.__slots__})
 
 
+def counts_of(verdicts: Iterable[Verdict]) -> Counts:
+    """The counts of one page of views."""
+    return Counts(**{verdict.value: count for verdict, count in Counter(verdicts).items()}, pages=1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What a run asked of the platform: tries, repeated tries, seconds spent waiting, and the last answer's id."""
@@ -94,6 +100,28 @@ class Run:
     counts: Counts
     traffic: Traffic
     failure: Failure | None
+
+
+def run_to_json(run: Run) -> dict[str, object]:
+    """A run as the JSON that plugins' events and `--json` outputs show."""
+    return {
+        "id": run.id,
+        "store": run.store,
+        "kind": run.kind.value,
+        "started_at": instant(run.started_at),
+        "ended_at": run.ended_at and instant(run.ended_at),
+        "outcome": run.outcome and run.outcome.value,
+        "imported": run.counts.imported,
+        "updated": run.counts.updated,
+        "unchanged": run.counts.unchanged,
+        "skipped": run.counts.skipped,
+        "set_aside": run.counts.set_aside,
+        "requests": run.traffic.requests,
+        "retries": run.traffic.retries,
+        "waited_s": run.traffic.waited_s,
+        "quota_left": run.traffic.quota_left,
+        "error": run.failure and run.failure.words,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +196,14 @@ class Bookmark:
     cursor: Cursor
     swept_since: datetime | None = None
     sweep_finished: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What saving a page came to; `imported` are the ids of the orders that were taken up for the first time."""
+
+    counts: Counts
+    imported: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,8 +324,8 @@ class State(Protocol):
 
     async def save_page(
         self, store: str, run: int, views: Sequence[View], bookmark: Bookmark | None, *, derivation: str, at: datetime
-    ) -> Counts:
-        """Saves all views, the bookmark and the run's counts in one transaction (rule I1), and tells the counts.
+    ) -> Saved:
+        """Saves all views, the bookmark and the run's counts in one transaction (rule I1).
 
         A view older than the held one changes nothing (rule I10). Without a bookmark the cursor stays as it is.
         A finding that leaves every field of the held order as it was counts as unchanged.

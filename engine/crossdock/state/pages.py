@@ -21,11 +21,13 @@ from crossdock.state import (
     Finding,
     Gone,
     Held,
+    Saved,
     SetAside,
     Skip,
     Taken,
     Verdict,
     View,
+    counts_of,
 )
 from crossdock.state.reading import order_by_key
 from crossdock.state.rows import (
@@ -78,9 +80,10 @@ def save_page(
     bookmark: Bookmark | None,
     derivation: str,
     at: datetime,
-) -> Counts:
+) -> Saved:
     page = _PageWriter(db, store, derivation, at, mark_seen=bookmark is None or bookmark.swept_since is not None)
-    counts = page.save(views)
+    verdicts = page.save(views)
+    counts = counts_of(verdicts.values())
     if bookmark is not None:
         db.execute(
             "update stores set cursor = ? where name = ?", (msgspec.json.encode(bookmark.cursor).decode(), store)
@@ -92,7 +95,7 @@ def save_page(
         f"update runs set {', '.join(f'{name} = {name} + ?' for name in names)} where id = ?",
         (*(getattr(counts, name) for name in names), run),
     )
-    return counts
+    return Saved(counts=counts, imported=frozenset(id for id, one in verdicts.items() if one is Verdict.IMPORTED))
 
 
 class _PageWriter:
@@ -112,19 +115,12 @@ class _PageWriter:
         self.no_longer_skipped: list[tuple[str, str]] = []
         self.events: list[tuple[object, ...]] = []
 
-    def save(self, views: Sequence[View]) -> Counts:
+    def save(self, views: Sequence[View]) -> Mapping[str, Verdict]:
         held = held_rows(self.db, self.store, [view.id for view in views])
         self.next_key = self.db.execute("select coalesce(max(key), 0) + 1 from orders").fetchone()[0]
-        verdicts = [self._verdict(view, held.get(view.id)) for view in views]
+        verdicts = {view.id: self._verdict(view, held.get(view.id)) for view in views}
         self._flush()
-        return Counts(
-            imported=verdicts.count(Verdict.IMPORTED),
-            updated=verdicts.count(Verdict.UPDATED),
-            unchanged=verdicts.count(Verdict.UNCHANGED),
-            skipped=verdicts.count(Verdict.SKIPPED),
-            set_aside=verdicts.count(Verdict.SET_ASIDE),
-            pages=1,
-        )
+        return verdicts
 
     def _verdict(self, view: View, held: HeldRow | None) -> Verdict:
         if held is not None and is_older(view.as_of, held.seen.as_of):

@@ -28,7 +28,6 @@ from crossdock.model import Stage, instant, moment
 from crossdock.state import (
     Account,
     Bookmark,
-    Counts,
     Event,
     Failure,
     Held,
@@ -39,6 +38,7 @@ from crossdock.state import (
     PackedRaw,
     Run,
     RunKind,
+    Saved,
     StoredOrder,
     StoreRecord,
     Traffic,
@@ -130,7 +130,7 @@ class SqliteState:
 
     async def save_page(
         self, store: str, run: int, views: Sequence[View], bookmark: Bookmark | None, *, derivation: str, at: datetime
-    ) -> Counts:
+    ) -> Saved:
         return await self._write(save_page, store, run, views, bookmark, derivation, at)
 
     async def unseen(self, store: str, since: datetime, limit: int) -> Sequence[str]:
