@@ -23,9 +23,9 @@ from crossdock.config_sections import (
     json_schema,
 )
 from crossdock.connector import AnyConnector, Settings
-from crossdock.errors import ConfigError, Mistake
+from crossdock.errors import ConfigError, Mistake, did_you_mean
 from crossdock.model import Address
-from crossdock.plain_words import did_you_mean, report_blanks, report_unknown_key, validated
+from crossdock.plain_words import report_blanks, report_unknown_key, validated
 from crossdock.references import References
 from crossdock.yaml_source import Data, Document, Where, read_document, shortened
 

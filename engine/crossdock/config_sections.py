@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from crossdock.connector import AnyConnector
-from crossdock.plain_words import did_you_mean
+from crossdock.errors import did_you_mean
 from crossdock.yaml_source import shortened
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -156,7 +156,7 @@ class SenderSection(Section):
 
 
 class StoreSection(ScheduleSection):
-    connector: Text = Field(description="The platform's connector, such as bigcommerce.")
+    connector: Text = Field(description="The name of the connector that speaks the platform; `crossdock plugins` lists them.")
     label: Text | None = Field(default=None, description="The store's name as people see it; may change.")
     write_back: bool = Field(default=True, description="Whether tracking and status go back to the store.")
     sender: SenderSection | None = Field(default=None, description="The sender's address on labels.")

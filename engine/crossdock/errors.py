@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -111,3 +112,9 @@ class DatabaseFullError(StateError):
 
 class DatabaseCorruptError(StateError):
     """The file is not a sound SQLite database."""
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """`; did you mean 'access_token'?`, or nothing where no known word is near."""
+    near = difflib.get_close_matches(word[:100], known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""

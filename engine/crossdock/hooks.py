@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PROJECT = "crossdock"
 """The pluggy project name, and the entry-point group in which plugins are found."""
 
+EVENTS = frozenset({"order_imported", "run_finished"})
+"""The hooks that only tell. An implementation may be a coroutine function, or a plain one, called in a thread."""
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
@@ -38,9 +41,9 @@ def open_state(url: str) -> State | None:
 
 @hookspec
 def order_imported(store: str, order: Mapping[str, object]) -> None:
-    """An order was taken up for the first time; `order` is its documented JSON form. May be a coroutine function."""
+    """An order was taken up for the first time; `order` is its documented JSON form."""
 
 
 @hookspec
 def run_finished(run: Mapping[str, object]) -> None:
-    """An import ended, well or not: id, store, kind, outcome, times, counts and error. May be a coroutine function."""
+    """An import ended, well or not: id, store, kind, outcome, times, counts and error."""

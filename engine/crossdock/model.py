@@ -194,6 +194,7 @@ def order_to_json(store: str, order: Order) -> dict[str, object]:
 
 def instant(moment: datetime) -> str:
     """`2026-05-01T10:00:00Z`: UTC in whole seconds, the form of every time in crossdock's JSON and tables."""
+    # Not strftime: it writes the year 1, which some platforms send for "never", in one digit.
     return f"{moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 

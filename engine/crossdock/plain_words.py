@@ -6,7 +6,6 @@ What came from a reference, and what belongs into a secret field, never appears 
 from __future__ import annotations
 
 import copy
-import difflib
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pydantic import Secret as SecretOf
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from crossdock.errors import did_you_mean
 from crossdock.references import References
 from crossdock.yaml_source import Data, Document, Where, shortened
 
@@ -102,12 +102,6 @@ def report_unknown_key(document: Document, where: Where, known: Collection[str])
     document.report(
         where, f"unknown key '{shortened(key)}'{did_you_mean(key, known) or ';'}{listed(known)}", at_key=True
     )
-
-
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """`; did you mean 'access_token'?`, or nothing where no known word is near."""
-    near = difflib.get_close_matches(word[:100], known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def listed(known: Collection[str]) -> str:

@@ -92,6 +92,9 @@ class Plugins:
             for name, (plugin, _) in (things or {}).items():
                 if plugin in brought:
                     brought[plugin].append(f"{kind} {name}")
+        for hook in ("open_state", *sorted(hooks.EVENTS)):
+            for implementation in self.manager.hook.__dict__[hook].get_hookimpls():
+                brought[implementation.plugin_name].append(hook)
         return tuple(LoadedPlugin(name, origin, tuple(brought[name])) for name, origin in self._origins.items())
 
     @property
@@ -309,7 +312,8 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
         if options["wrapper"] or options["hookwrapper"]:
             raise PluginError(f"its hook '{hook}' is a wrapper; crossdock's hooks only register, so write a plain one")
         function = getattr(plugin, attribute)
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        is_async = inspect.iscoroutinefunction(function) and hook not in hooks.EVENTS
+        if is_async or inspect.isasyncgenfunction(function):
             raise PluginError(f"its hook '{hook}' is async; hooks are plain functions that return what they bring")
         _check_arguments(hook, function, set(manager.hook.__dict__[hook].spec.argnames))
 

@@ -16,8 +16,7 @@ from crossdock.cli.output import complain
 from crossdock.cli.session import Session
 from crossdock.cli.setup import plugins, schema
 from crossdock.cli.stores import check, stores
-from crossdock.errors import ConfigError, CrossdockError, UsageError
-from crossdock.plain_words import did_you_mean
+from crossdock.errors import ConfigError, CrossdockError, UsageError, did_you_mean
 
 DONE, FAILED, MISUSED = 0, 1, 2
 

@@ -201,7 +201,8 @@ class _PageWriter:
         )
         if key is not None:  # tried with this mapping: the walk over what is to be derived anew goes on behind it
             self.db.execute("update orders set derivation = ? where key = ?", (self.derivation, key))
-        self._event(view.id, "set_aside", {"error": found.error})
+        # The kind alone: a mapping's words may quote the order, and nothing is ever taken out of the timeline.
+        self._event(view.id, "set_aside", {"error": found.error.partition(":")[0]})
         return Verdict.SET_ASIDE
 
     def _gone(self, key: int, view: View) -> Verdict:

@@ -83,7 +83,8 @@ def orders_after(
 
 def match_expression(search: str) -> str:
     """What FTS5 is asked for: every word of `search`, each as the beginning of a word, as plain text."""
-    return " ".join('"' + word.replace('"', '""') + '"*' for word in search.split())
+    words = search.replace("\0", " ").split()  # to FTS5 a NUL is the end of what it is asked
+    return " ".join('"' + word.replace('"', '""') + '"*' for word in words)
 
 
 def with_parts(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[StoredOrder]:

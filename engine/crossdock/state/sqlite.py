@@ -224,13 +224,19 @@ class _Connections:
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that leaves transactions to us and may be closed by another thread than its own."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = _bare_connection(path)
     connection.row_factory = sqlite3.Row
-    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("pragma journal_mode = wal")
     # A power cut can lose the last page of an import but not tear it, and its cursor goes with it: it is fetched again.
     connection.execute("pragma synchronous = normal")
     connection.execute("pragma foreign_keys = on")
+    return connection
+
+
+def _bare_connection(path: Path) -> sqlite3.Connection:
+    """One that changes nothing by itself: `connect` notes the journal's mode in the file, whosever that is."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_MS}")
     return connection
 
 
@@ -300,6 +306,8 @@ def _open(path: Path) -> SqliteState:
 
 def _lock_of(path: Path) -> FileLock:
     """The lock that every process holds shared. Makes an empty database, readable by its owner alone."""
+    if path.is_dir():
+        raise StateError(f"{path}: this is a folder; name a file in it as engine.database in stores.yaml.")
     try:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -313,7 +321,7 @@ def _lock_of(path: Path) -> FileLock:
 
 def _bring_up_to_date(path: Path, lock: FileLock) -> None:
     hold_shared(lock, path)
-    connection = connect(path)
+    connection = _bare_connection(path)
     try:
         db = Database(connection, execute_plugins=False)
         if not _is_behind(db, path):
@@ -321,6 +329,7 @@ def _bring_up_to_date(path: Path, lock: FileLock) -> None:
         hold_exclusive(lock, path)
         if _is_behind(db, path):
             _back_up(connection, path)
+            connection.execute("pragma journal_mode = wal")
             schema.apply(db)
         hold_shared(lock, path)
     finally:
@@ -432,8 +441,11 @@ def _end_run(
 
 
 def _last_runs(db: sqlite3.Connection) -> Mapping[str, Run]:
+    # Not joined to `stores`: a store whose first sign-in failed isn't there yet. Each name is found by the index.
     rows = db.execute(
-        "select runs.* from stores join runs on runs.id = (select max(id) from runs as r where r.store = stores.name)"
+        "with recursive names(name) as (select min(store) from runs union all "
+        "select (select min(store) from runs where store > name) from names where name is not null) "
+        "select runs.* from names join runs on runs.id = (select max(id) from runs as r where r.store = name)"
     )
     return {row["store"]: run_record(row) for row in rows}
 
