@@ -56,6 +56,7 @@ SPREAD_BELOW = 0.2  # of the quota: other apps live on the rest
 KEEP_LEFT = 2  # requests left untouched: our count and the platform's differ by what is under way
 AFTER_PAUSE_S = 0.5  # between requests after a pause, until an answer tells how the quota stands
 
+SHORTEST_SECRET = 4  # characters; to hide a shorter header value would only make words unreadable
 LARGEST_BODY = 64 * 2**20  # bytes, unpacked
 TEXT_LENGTH, WORDS_LENGTH = 2_000, 200  # characters
 REQUEST_ID_HEADERS = ("X-Request-Id", "Request-Id", "X-Correlation-Id", "X-Trace-Id")
@@ -483,7 +484,7 @@ class HttpClient:
 
 def _to_come(call: _Call) -> str:
     if call.repeatable:
-        return "crossdock tries again by itself, later."
+        return "Nothing is lost; the next run tries again."
     return "Whether it took effect is unknown, so it is not simply repeated: crossdock looks at the store first."
 
 
@@ -584,7 +585,7 @@ def _forms(value: str) -> list[str]:
     """How a secret may come back in a platform's words: whole, its parts ("Bearer …"), escaped as in JSON or a URL."""
     parts = [value.strip(), *(part for part in value.split() if len(part) >= 8)]
     forms = {form for part in parts for form in (part, part.replace("/", "\\/"), quote(part, safe=""))}
-    return [form for form in forms if form]
+    return [form for form in forms if len(form) >= SHORTEST_SECRET]
 
 
 def _redacted(text: str, hidden: tuple[str, ...]) -> str:

@@ -90,7 +90,7 @@ class ImportRun:
         """
         finished = None
         async with aclosing(pages):
-            asked_at, page = self.clock.now(), await anext(pages, None)
+            asked_at, page = self._platform_time(), await anext(pages, None)
             while page is not None:
                 if page.sweep_finished:
                     finished = page.swept_since
@@ -98,7 +98,7 @@ class ImportRun:
                 if keep_cursor and page.sweep_finished:
                     await self._save(page.seen, asked_at, bookmark)
                     break
-                following_asked_at = self.clock.now()
+                following_asked_at = self._platform_time()
                 try:
                     async with asyncio.TaskGroup() as group:
                         following = group.create_task(_next_or_error(pages), name=f"fetch {self.store}")
@@ -117,7 +117,7 @@ class ImportRun:
 
     async def _fetch(self, order_id: str) -> bool:
         """Saves the order as it is now; one that is gone is cancelled, if it was held. Tells whether it is there."""
-        asked_at = self.clock.now()
+        asked_at = self._platform_time()
         seen = await self.connector.fetch(order_id)
         if seen is None:
             await self._save_views([View(id=order_id, as_of=asked_at, finding=Gone())], {}, None)
@@ -128,7 +128,7 @@ class ImportRun:
     async def _derive(self, batch: Sequence[PackedRaw], *, taken: bool) -> None:
         held = {packed.order_id: Held(taken=taken, digest=b"", as_of=packed.as_of) for packed in batch}
         seen = [Seen(packed.order_id, unpack(packed.raw), as_of=packed.as_of) for packed in batch]
-        views = await asyncio.to_thread(self._examine, seen, held, self.clock.now())
+        views = await asyncio.to_thread(self._examine, seen, held, self._platform_time())
         await self._save_views(views, held, None)
 
     async def _save(self, seen: Sequence[Seen], asked_at: datetime, bookmark: Bookmark | None) -> None:
@@ -154,6 +154,10 @@ class ImportRun:
             if view.id in imported and isinstance(view.finding, Taken):
                 document = order_to_json(self.store, view.finding.order)
                 await self.events.tell("order_imported", store=self.store, order=document)
+
+    def _platform_time(self) -> datetime:
+        """Now by the platform's clock, as best known: when a view begins for which the connector says no time (I10)."""
+        return self.connector.http.server_time()
 
     def _examine(self, seen: Sequence[Seen], held: Mapping[str, Held], asked_at: datetime) -> list[View]:
         """What each view comes to. Runs in a thread: it is all computing."""

@@ -191,7 +191,7 @@ def _text(path: Path, file: str) -> str:
         with path.open("rb") as opened:
             content = opened.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        _refuse(file, "there is no such file")
+        _refuse(file, "there is no such file; write one, or name another with --config")
     except IsADirectoryError:
         _refuse(file, "this is a folder; name the file itself, such as stores.yaml")
     except (OSError, ValueError) as error:

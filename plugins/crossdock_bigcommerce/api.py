@@ -160,7 +160,7 @@ class Api:
                 return tuple(lines.values())
         raise GarbledError(
             f"{self._at}BigCommerce's list of the lines of order {order_id} has no end after {MOST_PAGES} pages. "
-            "It is tried again later."
+            "The next run tries again."
         )
 
     async def missing_for_write_back(self) -> MissingPermission | None:
@@ -216,16 +216,16 @@ class Api:
                 )
             case 423:
                 return UnreachableError(
-                    f"{self._at}BigCommerce holds the store locked (423{said}). It is tried again later; see whether "
+                    f"{self._at}BigCommerce holds the store locked (423{said}). The next run tries again; see whether "
                     "the control panel opens."
                 )
             case 429 | 509:
                 return RateLimitedError(
-                    f"{self._at}BigCommerce asks for a pause ({response.status}{said}). It is tried again by itself.",
+                    f"{self._at}BigCommerce asks for a pause ({response.status}{said}). The next run tries again.",
                     retry_after_s=60.0,
                 )
             case status if status >= 500:
-                return UnreachableError(f"{self._at}BigCommerce is out of order ({status}{said}). It is tried again.")
+                return UnreachableError(f"{self._at}BigCommerce is out of order ({status}{said}). The next run tries again.")
             case _:
                 return self._refused(response, doing)
 
@@ -253,7 +253,7 @@ class Api:
     def _garbled(self, response: Response, what: str, expected: str) -> GarbledError:
         return GarbledError(
             f"{self._at}BigCommerce's answer about {what} can't be understood: status {response.status} with something "
-            f"else than {expected}. It is tried again later."
+            f"else than {expected}. The next run tries again."
         )
 
 

@@ -224,7 +224,7 @@ class Walk:
     def _out_of_order(self, asked: str) -> GarbledError:
         return GarbledError(
             f"{self._store}: BigCommerce listed orders in another order than was asked for ({asked}); "
-            "to go on would miss some. It is asked again at the next import."
+            "to go on would miss some. The next run tries again."
         )
 
 

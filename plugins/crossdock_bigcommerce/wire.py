@@ -119,8 +119,9 @@ def skip_reason(raw_order: Raw, settings: BigCommerceSettings) -> str | None:
         return None
     if status_id in settings.import_statuses:
         return None
+    name = statuses.NAMES.get(status_id) or _status_name(raw_order, status_id)  # as stores.yaml calls it, not its label
     taken = statuses.named(settings.import_statuses)
-    return f"its status is {_status_name(raw_order, status_id)}, which is not among import_statuses ({taken})"
+    return f"its status is {name}, which is not among import_statuses ({taken})"
 
 
 def account_from_wire(raw_store: Raw) -> Account:

@@ -377,7 +377,7 @@ stores:
         "stores.yaml:1:30: engine.setle: unknown key 'setle'; did you mean 'settle'?"
         " known: database, keep_days, settle, web",
         "stores.yaml:2:19: defaults.every: write 300s, 300m or 300h: a duration needs its unit",
-        "stores.yaml:4:3: stores.acme: the key 'connector' is missing: The platform's connector, such as bigcommerce.",
+        "stores.yaml:4:3: stores.acme: the key 'connector' is missing: The name of the connector that speaks the platform; `crossdock plugins` lists them.",
         f"stores.yaml:5:5: stores.acme.conector: unknown key 'conector'; did you mean 'connector'? known: {known}",
         "stores.yaml:6:17: stores.acme.write_back: should be true or false, not 'maybe'",
         "stores.yaml:7:23: stores.acme.sender.country: should be the two letters of ISO 3166, such as AU or US, not"
@@ -525,7 +525,7 @@ def test_a_file_that_makes_no_sense_as_a_whole_gives_no_configuration(file: Path
 
 def test_a_file_that_is_not_there_is_told_as_one_mistake(tmp_path: Path) -> None:
     for path, words in [
-        (tmp_path / "none.yaml", "there is no such file"),
+        (tmp_path / "none.yaml", "there is no such file; write one, or name another with --config"),
         (tmp_path, "this is a folder; name the file itself, such as stores.yaml"),
         (tmp_path / "a\0b", "the file can't be read: its name is not valid"),
     ]:

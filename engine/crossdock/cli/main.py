@@ -35,8 +35,8 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            hint = did_you_mean(args[0], self.list_commands(ctx))
-            raise click.UsageError(f"there is no command '{args[0]}'{hint}.", ctx)
+            hint = did_you_mean(args[0], self.list_commands(ctx)) or "."
+            raise click.UsageError(f"there is no command '{args[0]}'{hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def _of_plugins(self, ctx: click.Context) -> Sequence[click.Command]:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -72,16 +72,23 @@ async def store_lock(database: Path, store: str, purpose: LockPurpose, waiting: 
         lock.close()
 
 
-def hold_exclusive(lock: FileLock, database: Path) -> None:
-    """Takes the whole database for a migration. Raises DatabaseInUseError that names who is in the way."""
+def hold_exclusive(lock: FileLock, database: Path, *, is_needed: Callable[[], bool]) -> bool:
+    """Takes the whole database for a migration; False where another process has done it in the meantime.
+
+    Two that start at once both want it, and the first one keeps the database open when it is done. What `lock` held
+    before may be lost. Raises DatabaseInUseError that names who is in the way.
+    """
     give_up = time.monotonic() + MIGRATION_WAIT_S
     while not lock.try_exclusive():
+        if not is_needed():
+            return False
         if time.monotonic() > give_up:
             raise DatabaseInUseError(
                 f"{database}: its tables must be brought up to date, but {holders(lock.path)} is using it. "
                 "Stop that, then run this again."
             )
         time.sleep(POLL_S)
+    return True
 
 
 def hold_shared(lock: FileLock, database: Path) -> None:

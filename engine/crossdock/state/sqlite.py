@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -260,6 +261,8 @@ def told_in_words(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+        if str(error).startswith("Could not decode to UTF-8"):  # by Python, so without a code; its words hold the text
+            raise DatabaseCorruptError(f"{path}: {_REACTIONS[sqlite3.SQLITE_CORRUPT][1]}") from None
         if code not in _REACTIONS:
             raise
         kind, words = _REACTIONS[code]
@@ -306,7 +309,7 @@ def _open(path: Path) -> SqliteState:
 
 def _lock_of(path: Path) -> FileLock:
     """The lock that every process holds shared. Makes an empty database, readable by its owner alone."""
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 -- Path.is_dir raises where the folder around it is shut
         raise StateError(f"{path}: this is a folder; name a file in it as engine.database in stores.yaml.")
     try:
         with suppress(FileExistsError):
@@ -324,10 +327,8 @@ def _bring_up_to_date(path: Path, lock: FileLock) -> None:
     connection = _bare_connection(path)
     try:
         db = Database(connection, execute_plugins=False)
-        if not _is_behind(db, path):
-            return
-        hold_exclusive(lock, path)
-        if _is_behind(db, path):
+        is_behind = partial(_is_behind, db, path)
+        if is_behind() and hold_exclusive(lock, path, is_needed=is_behind) and is_behind():
             _back_up(connection, path)
             connection.execute("pragma journal_mode = wal")
             schema.apply(db)

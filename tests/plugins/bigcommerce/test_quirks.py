@@ -217,7 +217,7 @@ def test_quirk_63_gift_wrap_and_message_belong_to_the_line() -> None:
 
 @pytest.mark.parametrize("status_id", [0, 1, 6, 7])
 def test_quirk_10_an_order_that_was_not_paid_is_a_skip_with_its_reason(status_id: int) -> None:
-    reason = skip_reason(order(status_id=status_id, custom_status=None, status=None), settings())
+    reason = skip_reason(order(status_id=status_id), settings())
     assert reason is not None
     assert statuses.NAMES[status_id] in reason
 

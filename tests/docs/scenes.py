@@ -1,0 +1,183 @@
+"""What goes wrong before the commands of a how-to are run, by the names that its pages give it."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from docs.bench import STORE, Bench
+
+FEWER_SCOPES = {
+    "no-orders": ("store_v2_information_read_only",),
+    "no-information": ("store_v2_orders",),
+    "read-only": ("store_v2_information_read_only", "store_v2_orders_read_only"),
+}
+CORNER = "crossdock_contract = 2\n"
+
+
+def _nothing(at: Bench) -> None:
+    """A good stores.yaml, and nothing imported yet."""
+    del at
+
+
+def _imported(at: Bench) -> None:
+    code, printed = at.run("crossdock import acme-au")
+    assert code == 0, printed
+
+
+def _written(before: str, after: str) -> Callable[[Bench], None]:
+    """The file with a mistake in it."""
+
+    def change(at: Bench) -> None:
+        assert before in STORE
+        at.write("stores.yaml", STORE.replace(before, after))
+
+    return change
+
+
+def _token_with(scopes: tuple[str, ...]) -> Callable[[Bench], None]:
+    def change(at: Bench) -> None:
+        assert at.store is not None
+        at.environ["ACME_ACCESS_TOKEN"] = at.store.new_token(scopes).access_token
+
+    return change
+
+
+def _wrong_token(at: Bench) -> None:
+    at.environ["ACME_ACCESS_TOKEN"] = "mistyped"
+
+
+def _variable_missing(at: Bench) -> None:
+    del at.environ["ACME_ACCESS_TOKEN"]
+
+
+def _no_file(at: Bench) -> None:
+    (at.folder / "stores.yaml").unlink()
+
+
+def _written_twice(at: Bench) -> None:
+    at.write("stores.yaml", STORE + STORE.partition("\n")[2])
+
+
+def _two_names(at: Bench) -> None:
+    _imported(at)
+    at.write("stores.yaml", STORE + STORE.partition("\n")[2].replace("acme-au", "acme-outlet"))
+
+
+def _renamed(at: Bench) -> None:
+    _imported(at)
+    with sqlite3.connect(at.folder / "crossdock.db") as db:
+        db.execute("update stores set identity = 'abc123', account_name = 'ACME'")
+    db.close()
+
+
+def _fault(kind: str, *, times: int | None = 1, seconds: float | None = None) -> Callable[[Bench], None]:
+    def add(at: Bench) -> None:
+        assert at.store is not None
+        at.store.faults.add(kind, times=times, seconds=seconds)
+
+    return add
+
+
+def _not_understood(at: Bench) -> None:
+    assert at.store is not None
+    at.store.add_order(default_currency_code="dollars")
+
+
+def _newer(at: Bench) -> None:
+    _imported(at)
+    with sqlite3.connect(at.folder / "crossdock.db") as db:
+        db.execute(
+            "insert into _sqlite_migrations (migration_set, name, applied_at) values ('crossdock', 'm0099_later', '')"
+        )
+    db.close()
+
+
+def _no_database(at: Bench) -> None:
+    (at.folder / "crossdock.db").write_text("This is a letter, and no database at all.\n" * 9, encoding="utf-8")
+
+
+def _damaged(at: Bench) -> None:
+    _imported(at)
+    with (at.folder / "crossdock.db").open("r+b") as file:
+        file.seek(3 * 4096)
+        file.write(b"\xff" * 20 * 4096)
+
+
+def _anothers_tables(at: Bench) -> None:
+    with sqlite3.connect(at.folder / "crossdock.db") as db:
+        db.execute("create table recipes (name text)")
+    db.close()
+
+
+def _broken_plugin(at: Bench) -> None:
+    at.write("plugins.d/corner.py", CORNER)
+    for path in (at.folder / "plugins.d", at.folder / "plugins.d" / "corner.py"):
+        path.chmod(0o755)
+    at.write("stores.yaml", STORE.replace("bigcommerce", "corner"))
+
+
+@contextmanager
+def _locked(at: Bench) -> Iterator[None]:
+    """Another import that ends a moment after this one began to wait."""
+    _imported(at)
+    (path,) = at.folder.glob("crossdock.db.import.*.lock")
+    with path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        ends = threading.Timer(1.0, lambda: fcntl.flock(file, fcntl.LOCK_UN))
+        ends.start()
+        try:
+            yield
+        finally:
+            ends.join()
+
+
+def _scene(before: Callable[[Bench], None]) -> Callable[[Bench], AbstractContextManager[None]]:
+    @contextmanager
+    def play(at: Bench) -> Iterator[None]:
+        before(at)
+        yield
+
+    return play
+
+
+SCENES: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
+    "all-well": _scene(_nothing),
+    "no-file": _scene(_no_file),
+    "empty-file": _scene(lambda at: at.write("stores.yaml", "")),
+    "bad-yaml": _scene(_written("bigcommerce", '"bigcommerce')),
+    "tab": _scene(_written("    connector", "\tconnector")),
+    "mistyped-key": _scene(_written("access_token:", "acces_token:")),
+    "unknown-connector": _scene(_written("bigcommerce", "bigcomerce")),
+    "variable-missing": _scene(_variable_missing),
+    "secret-file-missing": _scene(_written("${ACME_ACCESS_TOKEN}", "${file:secrets/acme_token}")),
+    "written-twice": _scene(_written_twice),
+    "duration": _scene(_written("    settings:", "    every: 5\n    settings:")),
+    "status-name": _scene(_written("    settings:", "    settings:\n      import_statuses: [Awaiting Shipmant]")),
+    "legacy-path": _scene(
+        _written("http://127.0.0.1:8425/stores/sandbox/v3/", "https://store.example/api/v2/"),
+    ),
+    "plain-http": _scene(_written("http://127.0.0.1:8425", "http://api.example")),
+    "wrong-token": _scene(_wrong_token),
+    "wrong-hash": _scene(_written("stores/sandbox", "stores/sandbux")),
+    **{name: _scene(_token_with(scopes)) for name, scopes in FEWER_SCOPES.items()},
+    "two-names": _scene(_two_names),
+    "another-account": _scene(_renamed),
+    "unreachable": _scene(_written("127.0.0.1:8425", "127.0.0.1:9")),
+    "out-of-order": _scene(_fault("503", times=None)),
+    "rate-limited": _scene(_fault("429", seconds=600)),
+    "not-understood": _scene(_not_understood),
+    "newer-database": _scene(_newer),
+    "no-database": _scene(_no_database),
+    "damaged-database": _scene(_damaged),
+    "anothers-tables": _scene(_anothers_tables),
+    "folder-missing": _scene(lambda at: at.write("stores.yaml", "engine: {database: data/crossdock.db}\n" + STORE)),
+    "postgresql": _scene(
+        lambda at: at.write("stores.yaml", "engine: {database: 'postgresql://db/crossdock'}\n" + STORE)
+    ),
+    "locked": _locked,
+    "broken-plugin": _scene(_broken_plugin),
+}
