@@ -225,7 +225,9 @@ class Api:
                     retry_after_s=60.0,
                 )
             case status if status >= 500:
-                return UnreachableError(f"{self._at}BigCommerce is out of order ({status}{said}). The next run tries again.")
+                return UnreachableError(
+                    f"{self._at}BigCommerce is out of order ({status}{said}). The next run tries again."
+                )
             case _:
                 return self._refused(response, doing)
 

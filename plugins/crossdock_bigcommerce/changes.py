@@ -166,20 +166,25 @@ class Walk:
                 self._move_feed(listed.started_at, listed)
                 yield await self._page(listed)
                 return
-            first, last = self._modified_range(listed, bound)
-            ids = frozenset(order_id(order) for order in listed.orders)
-            self._move_feed(last, listed)
-            yield await self._page(listed)
-            bound = last
-            if first == last or ids <= known:
-                async for page in self._second(last):
+            times = self._modified_times(listed, bound)
+            if not times:  # not one that can be read, so no time to go on from: the rest of this run goes by id
+                async for page in self._between(bound, self._began):
                     yield page
-                bound = last + SECOND
+                self._move_feed(self._began, listed)
+                return
+            ids = frozenset(order_id(order) for order in listed.orders)
+            bound = times[-1]
+            self._move_feed(bound, listed)
+            yield await self._page(listed)
+            if times[0] == bound or ids <= known:
+                async for page in self._between(bound, bound):
+                    yield page
+                bound += SECOND
             known = ids
 
-    async def _second(self, second: datetime) -> AsyncGenerator[Page, None]:
-        """All orders modified within one second, by id: more of them than a page may hold."""
-        within = {"min_date_modified": instant(second), "max_date_modified": instant(second), "sort": "id:asc"}
+    async def _between(self, first: datetime, last: datetime) -> AsyncGenerator[Page, None]:
+        """All orders modified from one second to another, by id: so many of one second that a page can't hold them."""
+        within = {"min_date_modified": instant(first), "max_date_modified": instant(last), "sort": "id:asc"}
         after_id = 0
         while True:
             listed = await self._lister.list_orders({**within, "min_id": after_id + 1})
@@ -205,14 +210,16 @@ class Walk:
 
     def _move_feed(self, read_to: datetime, listed: Listed) -> None:
         """Saves how far the feed was read, never past what may still be committed late (I5)."""
+        if listed.started_at < self._position.feed_from:
+            return  # the store's clock was set back: the next run finds the position ahead of it and starts anew
         self._position = replace(self._position, feed_from=min(read_to, listed.started_at - LATE_COMMITS))
 
-    def _modified_range(self, listed: Listed, bound: datetime) -> tuple[datetime, datetime]:
-        """The first and the last modified time of a page of the feed. Raises GarbledError where it isn't in order."""
-        times = [bound, *(found for order in listed.orders if (found := modified_at(order)))]
-        if any(later < earlier for earlier, later in pairwise(times)):
+    def _modified_times(self, listed: Listed, bound: datetime) -> list[datetime]:
+        """The modified times of a page of the feed, as far as they can be read. Raises GarbledError if they descend."""
+        times = [found for order in listed.orders if (found := modified_at(order))]
+        if any(later < earlier for earlier, later in pairwise([bound, *times])):
             raise self._out_of_order(f"date_modified, from {instant(bound)}")
-        return times[1] if len(times) > 1 else bound, times[-1]
+        return times
 
     def _last_id(self, listed: Listed, after_id: int) -> int:
         """The last id of a page by id. Raises GarbledError where the ids don't go up: the walk would never end."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -74,17 +72,20 @@ def _renamed(at: Bench) -> None:
     db.close()
 
 
-def _fault(kind: str, *, times: int | None = 1, seconds: float | None = None) -> Callable[[Bench], None]:
-    def add(at: Bench) -> None:
-        assert at.store is not None
-        at.store.faults.add(kind, times=times, seconds=seconds)
-
-    return add
+def _rate_limited(at: Bench) -> None:
+    assert at.store is not None
+    at.store.faults.add("429", seconds=600)
 
 
 def _not_understood(at: Bench) -> None:
     assert at.store is not None
-    at.store.add_order(default_currency_code="dollars")
+    at.store.add_order(lines=[{"name": "Anvil", "weight": "heavy"}])
+
+
+def _set_aside(at: Bench) -> None:
+    _not_understood(at)
+    code, printed = at.run("crossdock import acme-au")
+    assert code == 1, printed
 
 
 def _newer(at: Bench) -> None:
@@ -120,21 +121,6 @@ def _broken_plugin(at: Bench) -> None:
     at.write("stores.yaml", STORE.replace("bigcommerce", "corner"))
 
 
-@contextmanager
-def _locked(at: Bench) -> Iterator[None]:
-    """Another import that ends a moment after this one began to wait."""
-    _imported(at)
-    (path,) = at.folder.glob("crossdock.db.import.*.lock")
-    with path.open("r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        ends = threading.Timer(1.0, lambda: fcntl.flock(file, fcntl.LOCK_UN))
-        ends.start()
-        try:
-            yield
-        finally:
-            ends.join()
-
-
 def _scene(before: Callable[[Bench], None]) -> Callable[[Bench], AbstractContextManager[None]]:
     @contextmanager
     def play(at: Bench) -> Iterator[None]:
@@ -166,10 +152,9 @@ SCENES: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
     **{name: _scene(_token_with(scopes)) for name, scopes in FEWER_SCOPES.items()},
     "two-names": _scene(_two_names),
     "another-account": _scene(_renamed),
-    "unreachable": _scene(_written("127.0.0.1:8425", "127.0.0.1:9")),
-    "out-of-order": _scene(_fault("503", times=None)),
-    "rate-limited": _scene(_fault("429", seconds=600)),
+    "rate-limited": _scene(_rate_limited),
     "not-understood": _scene(_not_understood),
+    "set-aside": _scene(_set_aside),
     "newer-database": _scene(_newer),
     "no-database": _scene(_no_database),
     "damaged-database": _scene(_damaged),
@@ -178,6 +163,5 @@ SCENES: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
     "postgresql": _scene(
         lambda at: at.write("stores.yaml", "engine: {database: 'postgresql://db/crossdock'}\n" + STORE)
     ),
-    "locked": _locked,
     "broken-plugin": _scene(_broken_plugin),
 }

@@ -262,10 +262,13 @@ def told_in_words(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
         if str(error).startswith("Could not decode to UTF-8"):  # by Python, so without a code; its words hold the text
-            raise DatabaseCorruptError(f"{path}: {_REACTIONS[sqlite3.SQLITE_CORRUPT][1]}") from None
+            code = sqlite3.SQLITE_CORRUPT
         if code not in _REACTIONS:
             raise
         kind, words = _REACTIONS[code]
+        raise kind(f"{path}: {words}") from error
+    except UnicodeDecodeError as error:  # the names in the file are damaged, so that not even SQLite's words are text
+        kind, words = _REACTIONS[sqlite3.SQLITE_CORRUPT]
         raise kind(f"{path}: {words}") from error
 
 
@@ -309,7 +312,7 @@ def _open(path: Path) -> SqliteState:
 
 def _lock_of(path: Path) -> FileLock:
     """The lock that every process holds shared. Makes an empty database, readable by its owner alone."""
-    if os.path.isdir(path):  # noqa: PTH112 -- Path.is_dir raises where the folder around it is shut
+    if os.path.isdir(path):  # unlike Path.is_dir it raises nothing where the folder around it is shut
         raise StateError(f"{path}: this is a folder; name a file in it as engine.database in stores.yaml.")
     try:
         with suppress(FileExistsError):
