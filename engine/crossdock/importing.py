@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -35,9 +35,9 @@ from crossdock.state import (
 from crossdock.state.rows import pack, unpack
 
 DERIVED_AT_ONCE = 250
-RECHECKED_AFTER_SWEEP = 5
-RECHECKED_BESIDES = 1
-"""Orders fetched by id in a run because a sweep did not show them: few, so that a poll stays within six requests."""
+RECHECKED = 1
+"""Orders fetched by id in a run because a sweep did not show them: with a second one, a run that also sweeps could take
+more than twelve requests beside its lists; and the next run is minutes away."""
 
 Progress = Callable[[Counts], None]
 
@@ -54,14 +54,15 @@ class ImportRun:
     derivation: str
     run: int | None
     progress: Progress
+    rehearsed: dict[str, Held] = field(default_factory=dict)
+    """What a rehearsal would hold by now: the walks show some orders more than once, and each counts once."""
 
     async def changes(self, cursor: Cursor | None, since: datetime, swept_since: datetime | None) -> None:
         """Everything that changed after `cursor`, then some of the orders that the last sweep did not show (I8)."""
         finished = await self._walk(self.connector.changes(cursor, since), keep_cursor=False)
-        if finished is not None:
-            await self._recheck(finished, RECHECKED_AFTER_SWEEP)
-        elif swept_since is not None:
-            await self._recheck(swept_since, RECHECKED_BESIDES)
+        if latest := finished or swept_since:
+            for order_id in await self.state.unseen(self.store, latest, RECHECKED):
+                await self._fetch(order_id)
 
     async def sweep(self, since: datetime) -> None:
         """All open orders modified after `since`; where the next import goes on stays as it is (I11)."""
@@ -111,10 +112,6 @@ class ImportRun:
                 asked_at, page = following_asked_at, found
         return finished
 
-    async def _recheck(self, since: datetime, limit: int) -> None:
-        for order_id in await self.state.unseen(self.store, since, limit):
-            await self._fetch(order_id)
-
     async def _fetch(self, order_id: str) -> bool:
         """Saves the order as it is now; one that is gone is cancelled, if it was held. Tells whether it is there."""
         asked_at = self._platform_time()
@@ -133,13 +130,14 @@ class ImportRun:
 
     async def _save(self, seen: Sequence[Seen], asked_at: datetime, bookmark: Bookmark | None) -> None:
         latest = {one.id: one for one in seen}
-        held = await self.state.held(self.store, list(latest))
+        held = {**await self.state.held(self.store, list(latest)), **self.rehearsed}
         views = await asyncio.to_thread(self._examine, list(latest.values()), held, asked_at)
         await self._save_views(views, held, bookmark)
 
     async def _save_views(self, views: Sequence[View], held: Mapping[str, Held], bookmark: Bookmark | None) -> None:
         if self.run is None:
             self.progress(counts_of(_verdict(view.finding, held.get(view.id)) for view in views))
+            self.rehearsed.update(_would_hold(views, held))
             return
         saved = await self.state.save_page(
             self.store, self.run, views, bookmark, derivation=self.derivation, at=self.clock.now()
@@ -198,6 +196,14 @@ async def _next_or_error(pages: AsyncGenerator[Page, None]) -> Page | Exception 
         return await anext(pages, None)
     except Exception as error:
         return error
+
+
+def _would_hold(views: Sequence[View], held: Mapping[str, Held]) -> Iterator[tuple[str, Held]]:
+    for view in views:
+        if isinstance(view.finding, Taken | Skip | SetAside):
+            known = held.get(view.id)
+            is_taken = isinstance(view.finding, Taken) or (known is not None and known.taken)
+            yield view.id, Held(taken=is_taken, digest=view.finding.digest, as_of=view.as_of)
 
 
 def _verdict(finding: Finding | None, held: Held | None) -> Verdict:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 
-FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!-- (?P<kind>file|scene): (?P<what>.+?) -->\n\n?\Z")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ (?P<words>.+)$", re.MULTILINE)
@@ -69,7 +70,7 @@ def blocks(page: Path) -> Iterator[Block]:
             else:
                 scene, _, code = mark["what"].partition(", exit ")
         line = text.count("\n", 0, found.start()) + 1
-        yield Block(page, line, found["kind"], found["text"], file=file, scene=scene, exit_code=int(code or 0))
+        yield Block(page, line, found["kind"], dedent(found["text"]), file=file, scene=scene, exit_code=int(code or 0))
 
 
 def prose(page: Path) -> str:

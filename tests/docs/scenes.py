@@ -16,6 +16,12 @@ FEWER_SCOPES = {
 CORNER = "crossdock_contract = 2\n"
 
 
+def _safe_plugins(at: Bench) -> None:
+    """Plugins that nobody else could have written, whatever the umask here is."""
+    for path in (at.folder / "plugins.d", *at.folder.glob("plugins.d/*.py")):
+        path.chmod(0o700)
+
+
 def _nothing(at: Bench) -> None:
     """A good stores.yaml, and nothing imported yet."""
     del at
@@ -116,8 +122,7 @@ def _anothers_tables(at: Bench) -> None:
 
 def _broken_plugin(at: Bench) -> None:
     at.write("plugins.d/corner.py", CORNER)
-    for path in (at.folder / "plugins.d", at.folder / "plugins.d" / "corner.py"):
-        path.chmod(0o755)
+    _safe_plugins(at)
     at.write("stores.yaml", STORE.replace("bigcommerce", "corner"))
 
 
@@ -132,6 +137,8 @@ def _scene(before: Callable[[Bench], None]) -> Callable[[Bench], AbstractContext
 
 SCENES: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
     "all-well": _scene(_nothing),
+    "safe-plugins": _scene(_safe_plugins),
+    "imported": _scene(_imported),
     "no-file": _scene(_no_file),
     "empty-file": _scene(lambda at: at.write("stores.yaml", "")),
     "bad-yaml": _scene(_written("bigcommerce", '"bigcommerce')),

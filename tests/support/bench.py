@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 
 from crossdock.clock import Clock
 from crossdock.config import Config, EngineConfig, StoreConfig
@@ -18,6 +19,7 @@ from crossdock.state import Run, StoredOrder
 from crossdock_bigcommerce.connector import BigCommerce
 from crossdock_sandbox.server import Running, serve
 from crossdock_sandbox.store import SandboxStore
+
 from support.clock import WoundClock
 
 STORE = "acme"
@@ -27,7 +29,11 @@ MINUTE, DAY = 60.0, 86_400.0
 
 
 def store_config(
-    running: Running, *, name: str = STORE, connector: type[AnyConnector] = BigCommerce, **settings: object
+    running: Running,
+    *,
+    name: str = STORE,
+    connector: type[AnyConnector] = BigCommerce,
+    settings: Mapping[str, object] = MappingProxyType({}),
 ) -> StoreConfig:
     """An entry of `stores.yaml` that leads to a simulated store; `settings` are set beside what it needs."""
     filled = {
@@ -71,7 +77,7 @@ class Bench:
     @asynccontextmanager
     async def engines(self, *stores: StoreConfig, clock: Clock | None = None) -> AsyncIterator[Engine]:
         """A process of crossdock with these stores; with the simulated one under its usual name if none is given."""
-        chosen = stores or (store_config(self.running, connector=self.connector, **self.settings),)
+        chosen = stores or (store_config(self.running, connector=self.connector, settings=self.settings),)
         config = Config(
             path=self.folder / "stores.yaml",
             engine=EngineConfig(database=str(self.database)),

@@ -7,10 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from crossdock.cli.main import main
 from crossdock_sandbox.server import Running
 from crossdock_sandbox.store import SandboxStore
 
@@ -93,7 +97,27 @@ class Desk:
             timeout=TOO_LONG_S,
             check=False,
         )
-        ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return self._sound(Ran(done.returncode, done.stdout.decode(), done.stderr.decode()), secrets)
+
+    def call(
+        self, *arguments: str, environ: Mapping[str, str | None] | None = None, secrets: Sequence[str] = ()
+    ) -> Ran:
+        """Like `run`, but in this process: faster, for what ends before anything is opened."""
+        out, err = StringIO(), StringIO()
+        with (
+            chdir(self.folder),
+            patch.dict(os.environ, self.environ(environ), clear=True),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                main(arguments)
+            except SystemExit as left:
+                code = left.code
+        assert isinstance(code, int)
+        return self._sound(Ran(code, out.getvalue(), err.getvalue()), secrets)
+
+    def _sound(self, ran: Ran, secrets: Sequence[str]) -> Ran:
         assert "Traceback" not in ran.out + ran.err, ran.err
         for secret in (self.token, *secrets):
             assert secret not in ran.out + ran.err

@@ -22,6 +22,7 @@ from crossdock.model import (
 )
 from crossdock.state import SetAside, Skip, Taken, View
 from crossdock.state.rows import pack
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -78,6 +79,9 @@ def put_aside(id: str, error: str, *, as_of: datetime = NOON) -> View:
 
 
 # --- hypothesis -----------------------------------------------------------------------------------------------------
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For a busy machine: nothing here is about time."""
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 words = texts.filter(bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -19,6 +20,7 @@ from crossdock.cli.stores import check, stores
 from crossdock.errors import ConfigError, CrossdockError, UsageError, did_you_mean
 
 DONE, FAILED, MISUSED = 0, 1, 2
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # `crossdock orders > FILE` on a full disk
 
 
 class Commands(click.Group):
@@ -70,6 +72,7 @@ def crossdock(*, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    logging.getLogger("asyncio").setLevel(logging.WARNING)  # which selector it uses helps nobody
 
 
 for command in (check, import_, orders, plugins, schema, show, stores, why):
@@ -81,9 +84,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_run(arguments))
 
 
+def _refuse_broken_text(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        if any("\ud800" <= sign <= "\udfff" for sign in argument):  # how Python hands on bytes that are no UTF-8
+            raise UsageError(f"'{argument}' is not UTF-8 text; write it in the terminal's own encoding.")
+
+
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code: int | None = crossdock(arguments, standalone_mode=False)
+        _refuse_broken_text(sys.argv[1:] if arguments is None else arguments)
+        code: int | None = crossdock(arguments, prog_name="crossdock", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where what goes wrong can be told, not at the interpreter's end
     except click.ClickException as error:
         error.show()
         return MISUSED
@@ -95,9 +107,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except CrossdockError as error:
         complain(str(error))
         return FAILED
-    except (
-        BrokenPipeError
-    ):  # `crossdock orders | head`: nobody reads on, and the interpreter's last flush must not fail
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # that is `crossdock orders | head`: nobody reads on
+            if error.errno not in NO_SPACE:
+                raise
+            complain(f"the output can't be written: {error.strerror}.")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter's last flush must not fail
         return FAILED
     return code or DONE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli.output import json_line, say, table
+from crossdock.cli.output import complain, json_line, say, table
 from crossdock.cli.session import Session, pass_session
 from crossdock.model import Address, Order, Stage, instant, order_to_json
 
@@ -58,13 +58,17 @@ async def _write_csv(found: AsyncIterator[StoredOrder]) -> None:
 async def _write_table(found: AsyncIterator[StoredOrder]) -> None:
     headings = ("STORE", "NUMBER", "PLACED", "STAGE", "STATUS", "CUSTOMER", "TO", "ITEMS", "TOTAL")
     rows: list[tuple[str, ...]] = []
+    drawn = False
     async for stored in found:
         rows.append(_table_row(stored))
         if len(rows) == DRAWN_AT_ONCE:
             table(headings, rows)
             rows.clear()
+            drawn = True
     if rows:
         table(headings, rows)
+    elif not drawn:
+        complain("no order fits.")
 
 
 _WRITERS = {"table": _write_table, "jsonl": _write_jsonl, "csv": _write_csv}
@@ -168,7 +172,13 @@ def _in_one_line(address: Address) -> str:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the timeline.")
 @pass_session
 def show(session: Session, store: str, order: str, *, as_json: bool) -> int:
-    """Show one order of STORE, by the platform's id or its number, with its timeline."""
+    """Show one order of STORE, by the platform's id or its number, with its timeline.
+
+    \b
+    Examples:
+      crossdock show acme-au 1234
+      crossdock show acme-au 1234 --json
+    """
 
     async def shown(engine: Engine) -> int:
         report = await engine.show(store, order)
@@ -237,7 +247,12 @@ def _words(value: object) -> str:
 @click.argument("order")
 @pass_session
 def why(session: Session, store: str, order: str) -> int:
-    """Say why an order of STORE is here, isn't here, or doesn't move; the store is asked if needed."""
+    """Say why an order of STORE is here, isn't here, or doesn't move; the store is asked if needed.
+
+    \b
+    Example:
+      crossdock why acme-au 1234
+    """
 
     async def told(engine: Engine) -> int:
         say(f"{store} {order}: {await engine.why(store, order)}")

@@ -23,7 +23,7 @@ def plugins(session: Session, *, as_json: bool) -> int:
         return 0
     table(("PLUGIN", "FROM", "BRINGS"), [(p.name, p.distribution, ", ".join(p.brings)) for p in loaded])
     for plugin in broken:
-        complain(f"{plugin}.")
+        complain(str(plugin) if plugin.reason.endswith("?") else f"{plugin}.")
     return 0
 
 

@@ -9,10 +9,10 @@ import os
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from crossdock.errors import DatabaseInUseError
+from crossdock.errors import DatabaseInUseError, DatabaseReadOnlyError
 from crossdock.state import LockPurpose, Waiting
 
 POLL_S = 0.1  # flock can't be awaited, so a waiting command asks again this often
@@ -44,8 +44,9 @@ class FileLock:
     def sign(self) -> None:
         """Leaves word of who holds it, for whoever finds it taken."""
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"process {os.getpid()} ({command})".encode(), 0)
+        with suppress(OSError):  # a full disk: the lock holds without a signature
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"process {os.getpid()} ({command})".encode(), 0)
 
     def holder(self) -> str:
         """Who signed it last."""
@@ -60,7 +61,14 @@ class FileLock:
 async def store_lock(database: Path, store: str, purpose: LockPurpose, waiting: Waiting) -> AsyncGenerator[None, None]:
     """The lock of a store for one purpose; `waiting` is told once, in words, who has it."""
     digest = hashlib.blake2b(store.encode(), digest_size=8).hexdigest()
-    lock = FileLock(database.with_name(f"{database.name}.{purpose.value}.{digest}.lock"))
+    path = database.with_name(f"{database.name}.{purpose.value}.{digest}.lock")
+    try:
+        lock = FileLock(path)
+    except OSError as error:  # most likely made by another user, who ran crossdock once
+        raise DatabaseReadOnlyError(
+            f"{path}: this lock can't be opened ({error.strerror}); "
+            "this user must be able to write to it and to its folder."
+        ) from error
     try:
         if not lock.try_exclusive():
             waiting(f"{store}: {lock.holder()} holds its {purpose.value} lock; waiting for it to finish")

@@ -141,7 +141,10 @@ class SqliteState:
         return await self._read(
             packed_raws,
             "select key, id, raw, as_of from orders join raws on order_key = key "
-            "where store = ? and derivation != ? and key > ? and gone_at is null order by key limit ?",
+            "where store = ? and derivation != ? and key > ? and gone_at is null "
+            # its latest view is the one that was set aside: deriving from an earlier one would hide that
+            "and not exists (select 1 from set_asides as later where later.store = orders.store and order_id = id) "
+            "order by key limit ?",
             (store, derivation, after, limit),
         )
 

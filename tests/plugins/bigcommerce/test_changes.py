@@ -427,7 +427,7 @@ async def test_a_later_sweep_runs_after_the_feed_and_does_not_move_it(walker: Wa
     walker.store.add_order()
     await walker.run()
     walker.clock.wind(DAY)
-    walker.doctor = lambda filters, listed: walker.clock.wind(10) or listed
+    walker.store.faults.add("edit", times=None, edit=lambda: walker.clock.wind(10))
     await walker.run()
     sorts = [asked["sort"] for asked in walker.asked()]
     assert sorts[0] == "date_modified:asc"
@@ -593,7 +593,7 @@ async def test_a_list_in_another_order_than_asked_for_is_an_error_and_nothing_is
     walker.doctor = lambda filters, listed: (
         backwards(filters, listed) if str(filters["sort"]).startswith(what) else listed
     )
-    with pytest.raises(GarbledError, match="acme: .*another order than was asked for"):
+    with pytest.raises(GarbledError, match=r"acme: .*another order than was asked for"):
         await walker.run()
     walker.doctor = lambda filters, listed: listed
     assert set(ids) <= set(await walker.run())
@@ -719,7 +719,7 @@ async def test_an_order_of_many_lines_is_imported_whole(bench: Bench, lines: int
 # --- archived orders that vanish ------------------------------------------------------------------------------------
 
 
-async def test_open_orders_that_vanish_from_lists_are_asked_for_after_a_sweep_a_few_at_a_time(bench: Bench) -> None:
+async def test_open_orders_that_vanish_from_lists_are_asked_for_after_a_sweep_one_in_each_run(bench: Bench) -> None:
     """Rule I8."""
     bench.store.behaviour.archived_in_lists = False
     ids = [bench.store.add_order() for _ in range(40)]
@@ -732,12 +732,12 @@ async def test_open_orders_that_vanish_from_lists_are_asked_for_after_a_sweep_a_
     assert not [asked for asked in bench.asked() if asked.startswith("/v2/orders/")]
     bench.clock.wind(DAY)
     cancelled = []
-    for _ in range(6):
+    for _ in range(10):
         run = await bench.run()
         by_id = [asked for asked in bench.asked() if asked.startswith("/v2/orders/")]
         cancelled.append(len(by_id))
         assert run.counts.updated == len(by_id)
-    assert cancelled == [5, 1, 1, 1, 1, 0]
+    assert cancelled == [1] * 9 + [0]
     stages = {order: str(stored.order.stage) for order, stored in (await bench.held()).items()}
     assert stages == {order: "cancelled" if order in ids[:9] else "awaiting" for order in ids}
 
