@@ -90,7 +90,7 @@ def test_the_example_of_a_connector_imports_and_goes_on(corner: Bench) -> None:
     code, printed = corner.run("crossdock import corner --json")
     assert code == 0, printed
     first = json.loads(printed)
-    assert (first["imported"], first["skipped"]) == (100, 50)
+    assert (first["imported"], first["skipped"], first["requests"]) == (100, 50, 4)
     assert first["reasons"] == {"it was carried home by the buyer": 50}
     code, printed = corner.run("crossdock import corner --json")
     assert (code, json.loads(printed)["requests"]) == (0, 2)

@@ -80,11 +80,11 @@ def test_a_taken_port_is_told_in_one_sentence() -> None:
     assert errors == f"Port {port} is in use already; choose another with --port.\n"
 
 
-def test_the_plugin_offers_the_command() -> None:
+def test_the_plugin_offers_its_commands() -> None:
     plugins = pluggy.PluginManager("crossdock")
     plugins.add_hookspecs(hooks)
     plugins.register(crossdock_sandbox)
-    assert [command.name for commands in plugins.hook.cli_commands() for command in commands] == ["sandbox"]
+    assert [command.name for commands in plugins.hook.cli_commands() for command in commands] == ["sandbox", "demo"]
 
 
 def test_registering_the_command_loads_no_server() -> None:
