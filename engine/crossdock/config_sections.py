@@ -156,7 +156,7 @@ class SenderSection(Section):
 
 
 class StoreSection(ScheduleSection):
-    connector: Text = Field(description="The name of the connector that speaks the platform; `crossdock plugins` lists them.")
+    connector: Text = Field(description="The connector that speaks the platform; `crossdock plugins` lists them.")
     label: Text | None = Field(default=None, description="The store's name as people see it; may change.")
     write_back: bool = Field(default=True, description="Whether tracking and status go back to the store.")
     sender: SenderSection | None = Field(default=None, description="The sender's address on labels.")

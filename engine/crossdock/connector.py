@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from crossdock.errors import RefusedError
 from crossdock.http import HttpClient, HttpOptions
 from crossdock.model import Cursor, Json, Order, Raw
 
@@ -150,8 +151,11 @@ class Connector(ABC, Generic[SettingsT_co]):
         """
 
     async def fetch(self, order_id: str) -> Seen | None:
-        """The order as it is now, or None where the platform has none of that id. Raises ConnectorError."""
-        raise NotImplementedError
+        """The order as it is now, or None where the platform has none of that id. Raises ConnectorError.
+
+        A connector that can't ask for one order leaves this as it is: `import --order` then says so.
+        """
+        raise RefusedError(f"{self.http.store}: {self.title} can't be asked for a single order, such as {order_id}.")
 
     @abstractmethod
     def order_from_raw(self, raw: Raw) -> Order:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from crossdock.errors import (
 )
 from crossdock.events import Events
 from crossdock.http import HttpClient, HttpCounts, open_session
-from crossdock.importing import ImportRun, Progress, derivation_of
+from crossdock.importing import ImportRun, Tally, derivation_of
 from crossdock.model import Stage
 from crossdock.plugins import Plugins
 from crossdock.state import (
@@ -80,9 +80,9 @@ class StoreReport:
 
     @property
     def schedule(self) -> str:
-        """When it is imported: `every 300 s`, or a cron line with its time zone."""
+        """When it is imported: `every 5m`, or a cron line with its time zone."""
         if self.config.cron is None:
-            return f"every {self.config.every.total_seconds():.0f} s" if self.config.every else ""
+            return f"every {span(self.config.every)}" if self.config.every else ""
         return f"cron {self.config.cron} {self.config.timezone or ''}".rstrip()
 
     @property
@@ -170,18 +170,18 @@ class Engine:
         name: str,
         request: ImportRequest,
         *,
-        progress: Progress = lambda counts: None,
+        progress: Callable[[Counts], None] = lambda counts: None,
         waiting: Waiting = lambda words: None,
     ) -> Run:
         """One import now, after any other of this store. Raises what made it fail, once that is recorded."""
         store = self.store(name)
-        tally = _Tally(progress)
+        tally = Tally(progress)
         async with self.state.lock(name, LockPurpose.IMPORT, waiting):
             if request.dry_run:
                 began = self._clock.now()
                 async with _boundary(store):
                     connector = self._connector(store)
-                    await self._import(store, connector, request, run=None, progress=tally)
+                    await self._import(store, connector, request, run=None, tally=tally)
                 return Run(
                     id=0,
                     store=name,
@@ -190,13 +190,14 @@ class Engine:
                     ended_at=self._clock.now(),
                     outcome=Outcome.DONE,
                     counts=tally.counts,
+                    reasons=tally.sorted_reasons,
                     traffic=_traffic(connector.http, HttpCounts()),
                     failure=None,
                 )
             run = await self.state.begin_run(name, request.kind, self._clock.now())
             try:
-                async with self._recorded(store, run):
-                    await self._import(store, self._connector(store), request, run=run, progress=tally)
+                async with self._recorded(store, run, tally):
+                    await self._import(store, self._connector(store), request, run=run, tally=tally)
             finally:
                 ended = await self.state.run(run)
                 await self._events.tell("run_finished", run=run_to_json(ended))
@@ -207,13 +208,10 @@ class Engine:
         store = self.store(name)
         stored = await self.state.order(name, order)
         if stored is not None:
-            return await self._why_here(stored)
-        for kept_aside in await self.state.set_asides(name):
-            if kept_aside.order_id == order:
-                return (
-                    f"the store has it, but it could not be understood ({kept_aside.error}); it is set aside, and "
-                    "tried again when it changes or crossdock's mapping does."
-                )
+            aside = await self._why_aside(name, stored.order.id)
+            return f"{self._why_here(stored)}{f'; it has changed since, but {aside}' if aside else ''}."
+        if aside := await self._why_aside(name, order):
+            return f"the store has it, but {aside}."
         return await self._why_not_here(store, order)
 
     async def stores(self) -> list[StoreReport]:
@@ -252,7 +250,7 @@ class Engine:
         return OrderReport(stored=stored, timeline=tuple(await self.state.timeline(name, stored.order.id)))
 
     @asynccontextmanager
-    async def _recorded(self, store: StoreConfig, run: int) -> AsyncGenerator[None, None]:
+    async def _recorded(self, store: StoreConfig, run: int, tally: Tally) -> AsyncGenerator[None, None]:
         """Records how the run ended, whichever way it ends."""
         known = self._connectors.get(store.name)
         before = known.http.counts if known else HttpCounts()
@@ -270,11 +268,10 @@ class Engine:
             connector = self._connectors.get(store.name)
             traffic = _traffic(connector.http, before) if connector else Traffic()
             with suppress(StateError):  # what is wrong with the database is being told already, or by the next command
-                await asyncio.shield(self.state.end_run(run, outcome, self._clock.now(), traffic, failure))
-
-    async def skip_reasons(self, name: str, run: Run) -> Mapping[str, int]:
-        """Why orders were skipped in this run, most frequent first."""
-        return await self.state.skip_reasons(name, run.started_at) if run.id else {}
+                ended = self.state.end_run(
+                    run, outcome, self._clock.now(), traffic=traffic, reasons=tally.sorted_reasons, failure=failure
+                )
+                await asyncio.shield(ended)
 
     async def set_asides(self, name: str) -> Sequence[kept.KeptSetAside]:
         """The orders of a store that could not be understood."""
@@ -287,7 +284,7 @@ class Engine:
         request: ImportRequest,
         *,
         run: int | None,
-        progress: Progress,
+        tally: Tally,
     ) -> None:
         record = await self._signed_in(store, connector, dry_run=request.dry_run)
         job = ImportRun(
@@ -298,7 +295,7 @@ class Engine:
             clock=self._clock,
             derivation=derivation_of(connector),
             run=run,
-            progress=progress,
+            tally=tally,
         )
         if not request.dry_run and (record is None or record.derivation != job.derivation):
             await job.derive_anew()
@@ -336,9 +333,12 @@ class Engine:
                     f"{store.name}: its settings lead to the same {store.connector.name} account as {other} "
                     f"({account.name}). One account has one name: remove one of the two from stores.yaml."
                 )
-        record = await self.state.prove(store.name, store.connector.name, account, frozenset(self.config.stores))
-        self._accounts[store.name] = account
-        return record
+        self._accounts[store.name] = account  # before the wait, so that of two names proved at once one is refused
+        try:
+            return await self.state.prove(store.name, store.connector.name, account, frozenset(self.config.stores))
+        except AccountMismatchError:
+            del self._accounts[store.name]
+            raise
 
     def _connector(self, store: StoreConfig) -> AnyConnector:
         connector = self._connectors.get(store.name)
@@ -348,22 +348,31 @@ class Engine:
             connector = self._connectors[store.name] = store.connector(store.settings, http)
         return connector
 
-    async def _why_here(self, stored: StoredOrder) -> str:
+    async def _why_aside(self, name: str, order_id: str) -> str | None:
+        for aside in await self.state.set_asides(name):
+            if aside.order_id == order_id:
+                return (
+                    f"it could not be understood ({aside.error}) and is set aside; it is tried again when it changes "
+                    "or crossdock's mapping does"
+                )
+        return None
+
+    def _why_here(self, stored: StoredOrder) -> str:
         order, now = stored.order, self._clock.now()
         imported = f"imported {ago(now - stored.imported_at)}"
         if stored.gone_at is not None:
-            return (
-                f"{imported}; the store has it no more (found out {_day_and_time(stored.gone_at)}), so it is cancelled."
-            )
+            found_out = _day_and_time(stored.gone_at)
+            return f"{imported}; the store has it no more (found out {found_out}), so it is cancelled"
         if order.stage is Stage.CANCELLED:
-            return f"{imported}; {order.status.name.lower()} in the store at {_day_and_time(order.modified_at)}."
+            cancelled = _day_and_time(order.modified_at)
+            return f"{imported}; cancelled in the store at {cancelled} (its status there is {order.status.name})"
         if order.shippable:
             left = sum(line.left_to_ship for consignment in order.consignments for line in consignment.lines)
             units = "1 unit is" if left == 1 else f"{left} units are"
-            return f"{imported}; its status is {order.status.name} and {units} left to ship."
+            return f"{imported}; its status is {order.status.name} and {units} left to ship"
         if order.shipping_allowed:
-            return f"{imported}; its status is {order.status.name} and nothing is left to ship."
-        return f"{imported}; its status is {order.status.name}, which does not let it be shipped."
+            return f"{imported}; its status is {order.status.name} and nothing is left to ship"
+        return f"{imported}; its status is {order.status.name}, which does not let it be shipped"
 
     async def _why_not_here(self, store: StoreConfig, order_id: str) -> str:
         connector = self._connector(store)
@@ -382,18 +391,6 @@ class Engine:
                 f"({store.settings.import_days}); `crossdock import {store.name} --order {order_id}` brings it."
             )
         return "it is in the store and fit to be taken; the next import brings it."
-
-
-class _Tally:
-    """The counts of a run so far, told to whoever watches."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.counts = Counts()
-        self._progress = progress
-
-    def __call__(self, counts: Counts) -> None:
-        self.counts += counts
-        self._progress(self.counts)
 
 
 @asynccontextmanager
@@ -432,6 +429,17 @@ async def _open_state(config: Config, plugins: Plugins) -> State:
             "install one that does, or name a file."
         )
     return state
+
+
+def span(length: timedelta) -> str:
+    """`1h30m`: a length of time in the form of `stores.yaml`, its two largest units."""
+    seconds = int(length.total_seconds())
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2]) or "0s"
 
 
 def ago(passed: timedelta) -> str:

@@ -372,6 +372,7 @@ class HttpClient:
         asked_s: float | None,
     ) -> Response | _Failed:
         status = answer.status
+        log.debug("%s: %s answered %d", self.store, call.name, status)
         if 300 <= status < 400:
             raise self._redirect_error(call, answer)
         if body is None:
@@ -462,7 +463,7 @@ class HttpClient:
 
     def _limited_error(self, what: str, wait_s: float) -> RateLimitedError:
         return RateLimitedError(
-            f"{self.store}: the platform asks for a pause: {what}. crossdock goes on in {wait_s:.0f} s by itself.",
+            f"{self.store}: the platform asks for a pause: {what}. Try again in {wait_s:.0f} s; nothing is lost.",
             retry_after_s=wait_s,
         )
 

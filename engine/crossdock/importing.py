@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,12 +36,36 @@ from crossdock.state import (
 )
 from crossdock.state.rows import pack, unpack
 
+log = logging.getLogger("crossdock.importing")
+
 DERIVED_AT_ONCE = 250
 RECHECKED = 1
 """Orders fetched by id in a run because a sweep did not show them: with a second one, a run that also sweeps could take
 more than twelve requests beside its lists; and the next run is minutes away."""
 
-Progress = Callable[[Counts], None]
+
+class Tally:
+    """What a run came to so far: `counts`, and `reasons` with how many orders were skipped for each."""
+
+    def __init__(self, watch: Callable[[Counts], None]) -> None:
+        self.counts = Counts()
+        self.reasons: Counter[str] = Counter()
+        self._watch = watch
+
+    @property
+    def sorted_reasons(self) -> dict[str, int]:
+        """The reasons, the most frequent first."""
+        return dict(self.reasons.most_common())
+
+    def add(self, counts: Counts, views: Sequence[View], verdicts: Mapping[str, Verdict]) -> None:
+        """One page more; whoever watches is told the counts so far."""
+        self.counts += counts
+        self.reasons.update(
+            view.finding.reason
+            for view in views
+            if isinstance(view.finding, Skip) and verdicts[view.id] is Verdict.SKIPPED
+        )
+        self._watch(self.counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +79,7 @@ class ImportRun:
     clock: Clock
     derivation: str
     run: int | None
-    progress: Progress
+    tally: Tally
     rehearsed: dict[str, Held] = field(default_factory=dict)
     """What a rehearsal would hold by now: the walks show some orders more than once, and each counts once."""
 
@@ -136,20 +162,21 @@ class ImportRun:
 
     async def _save_views(self, views: Sequence[View], held: Mapping[str, Held], bookmark: Bookmark | None) -> None:
         if self.run is None:
-            self.progress(counts_of(_verdict(view.finding, held.get(view.id)) for view in views))
             self.rehearsed.update(_would_hold(views, held))
+            verdicts: Mapping[str, Verdict] = {view.id: _verdict(view.finding, held.get(view.id)) for view in views}
+            self.tally.add(counts_of(verdicts.values()), views, verdicts)
             return
         saved = await self.state.save_page(
             self.store, self.run, views, bookmark, derivation=self.derivation, at=self.clock.now()
         )
-        self.progress(saved.counts)
-        await self._tell(views, saved.imported)
+        self.tally.add(saved.counts, views, saved.verdicts)
+        log.info("%s: saved a page of %d orders", self.store, len(views))
+        if saved.counts.imported and self.events.has_listeners("order_imported"):
+            await self._tell(views, saved.verdicts)
 
-    async def _tell(self, views: Sequence[View], imported: Collection[str]) -> None:
-        if not imported or not self.events.has_listeners("order_imported"):
-            return
+    async def _tell(self, views: Sequence[View], verdicts: Mapping[str, Verdict]) -> None:
         for view in views:
-            if view.id in imported and isinstance(view.finding, Taken):
+            if verdicts[view.id] is Verdict.IMPORTED and isinstance(view.finding, Taken):
                 document = order_to_json(self.store, view.finding.order)
                 await self.events.tell("order_imported", store=self.store, order=document)
 

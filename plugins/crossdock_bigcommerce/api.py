@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html import unescape
 from types import MappingProxyType
@@ -163,25 +163,27 @@ class Api:
             "The next run tries again."
         )
 
-    async def missing_for_write_back(self) -> MissingPermission | None:
-        """The permission that write-back lacks, found out without changing anything; None if nothing lacks.
+    async def missing_permissions(self) -> tuple[MissingPermission, ...]:
+        """What the API account lacks for importing and for writing back, found out without changing anything.
 
-        Asked is to change order 0 by nothing (`PUT /v2/orders/0` with `{}`). No order has that number, and an empty
-        change of an order that had it would change nothing and mail nobody. The scope is looked at before the order:
-        403 without 'Orders: modify', else 404 or another refusal. No endpoint lists a token's scopes; a shipment would
-        need an order, and any DELETE could do harm. Other answers than 403 count as permitted: a write that is refused
-        later says so by itself.
+        No endpoint lists a token's scopes, so each is tried. For writing, order 0 is to be changed by nothing
+        (`PUT /v2/orders/0` with `{}`): no order has that number, and an empty change of one that had it would change
+        nothing and mail nobody. The scope is looked at before the order: 403 without 'Orders: modify', else 404 or
+        another refusal. A shipment would need an order, and any DELETE could do harm. Other answers than 403 count as
+        permitted: a write that is refused later says so by itself.
         """
-        response = await self.http.request("PUT", "/v2/orders/0", json={}, repeatable=True)
-        if response.status != 403:
-            self._refuse_if(response, "to change an order", MODIFY_ORDERS, unless=_ANSWERS_TO_NOTHING)
-            return None
-        return MissingPermission(
-            scope=MODIFY_ORDERS,
-            needed_for=Purpose.WRITE_BACK,
-            words=f"The API account lacks {_SCOPE_WORDS[MODIFY_ORDERS]}, without which tracking and status can't be "
-            f"written back. {_LEAST_SET}",
-        )
+        missing = []
+        reading = await self.http.request("GET", "/v2/orders", params={"limit": 1})
+        if reading.status == 403:
+            missing.append(_lack(READ_ORDERS, Purpose.IMPORT, "orders can't be imported"))
+        else:
+            self._refuse_if(reading, "to list orders", READ_ORDERS, unless=())
+        writing = await self.http.request("PUT", "/v2/orders/0", json={}, repeatable=True)
+        if writing.status == 403:
+            missing.append(_lack(MODIFY_ORDERS, Purpose.WRITE_BACK, "tracking and status can't be written back"))
+        else:
+            self._refuse_if(writing, "to change an order", MODIFY_ORDERS, unless=_ANSWERS_TO_NOTHING)
+        return (*missing[:-1], *(replace(last, words=f"{last.words} {_LEAST_SET}") for last in missing[-1:]))
 
     @property
     def _at(self) -> str:
@@ -209,9 +211,9 @@ class Api:
                 )
             case 403:
                 return PermissionMissingError(
-                    f"{self._at}BigCommerce refused {doing} (403{said}). Most likely the API account lacks "
-                    f"{_SCOPE_WORDS.get(scope, scope)}; a wrong store hash in api_path or a changed owner of the store "
-                    f"is answered in the same way. {_LEAST_SET}",
+                    f"{self._at}BigCommerce refused {doing} (403{said}). Either the store hash in api_path is not that "
+                    f"of this API account's store, or the account lacks {_SCOPE_WORDS.get(scope, scope)}, or the store "
+                    f"has a new owner. {_LEAST_SET}",
                     scope=scope,
                 )
             case 423:
@@ -257,6 +259,11 @@ class Api:
             f"{self._at}BigCommerce's answer about {what} can't be understood: status {response.status} with something "
             f"else than {expected}. The next run tries again."
         )
+
+
+def _lack(scope: str, purpose: Purpose, so: str) -> MissingPermission:
+    words = f"The API account lacks {_SCOPE_WORDS[scope]}: {so}."
+    return MissingPermission(scope=scope, needed_for=purpose, words=words)
 
 
 # --- the platform's words -------------------------------------------------------------------------------------------
@@ -318,7 +325,7 @@ def _sentence(value: Json) -> str:
 
 
 def _quoted(response: Response) -> str:
-    words = error_words(response)
+    words = error_words(response).removesuffix(".")
     return f": {words}" if words else ""
 
 

@@ -15,16 +15,13 @@ from crossdock import (
     HttpClient,
     HttpOptions,
     Json,
-    MissingPermission,
     Order,
     Page,
-    PermissionMissingError,
-    Purpose,
     Raw,
     Seen,
 )
 
-from crossdock_bigcommerce.api import READ_ORDERS, Api, Listed, http_options
+from crossdock_bigcommerce.api import Api, Listed, http_options
 from crossdock_bigcommerce.changes import Walk
 from crossdock_bigcommerce.settings import BigCommerceSettings
 from crossdock_bigcommerce.values import WireError, identifier, things
@@ -72,9 +69,7 @@ class BigCommerce(Connector[BigCommerceSettings]):
         return account
 
     async def check(self) -> Access:
-        account = await self.account()
-        missing = [await self._missing_for_import(), await self._api.missing_for_write_back()]
-        return Access(account=account, missing=tuple(lack for lack in missing if lack is not None))
+        return Access(account=await self.account(), missing=await self._api.missing_permissions())
 
     async def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
         walk = Walk(
@@ -106,13 +101,6 @@ class BigCommerce(Connector[BigCommerceSettings]):
             "import_statuses": list(self.settings.import_statuses),
             "product_options": self.settings.product_options.model_dump(mode="json"),
         }
-
-    async def _missing_for_import(self) -> MissingPermission | None:
-        try:
-            await self._api.list_orders({"limit": 1}, whole=False)
-        except PermissionMissingError as error:
-            return MissingPermission(scope=READ_ORDERS, needed_for=Purpose.IMPORT, words=str(error))
-        return None
 
     async def _views(self, listed: Listed) -> tuple[Seen, ...]:
         seen = [await self._seen(order, listed.started_at) for order in listed.orders]

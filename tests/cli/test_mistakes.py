@@ -103,7 +103,6 @@ def test_a_platform_out_of_order_is_told_and_what_was_brought_is_kept(desk: Desk
     assert len(desk.call("orders", "--format", "jsonl").out.splitlines()) == 1
 
 
-@pytest.mark.xfail(reason="the engine compares accounts before it notes the one it is asking about")
 def test_two_names_for_one_account_are_told_by_check(desk: Desk) -> None:
     desk.write(desk.entry("acme"), desk.entry("other"))
     ran = desk.call("check")

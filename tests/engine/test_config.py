@@ -377,7 +377,7 @@ stores:
         "stores.yaml:1:30: engine.setle: unknown key 'setle'; did you mean 'settle'?"
         " known: database, keep_days, settle, web",
         "stores.yaml:2:19: defaults.every: write 300s, 300m or 300h: a duration needs its unit",
-        "stores.yaml:4:3: stores.acme: the key 'connector' is missing: The name of the connector that speaks the platform;"
+        "stores.yaml:4:3: stores.acme: the key 'connector' is missing: The connector that speaks the platform;"
         " `crossdock plugins` lists them.",
         f"stores.yaml:5:5: stores.acme.conector: unknown key 'conector'; did you mean 'connector'? known: {known}",
         "stores.yaml:6:17: stores.acme.write_back: should be true or false, not 'maybe'",

@@ -963,7 +963,7 @@ async def test_each_try_again_is_logged_once_and_at_debug(
     wire.get(ORDERS, body="[]")
     await client.get_json("/orders")
     messages = [record.getMessage() for record in caplog.records if record.name == "crossdock.http"]
-    assert [message.rpartition(";")[0] for message in messages] == [
+    assert [message.rpartition(";")[0] for message in messages if "trying again" in message] == [
         "acme-au: GET /orders: the platform answered 502",
         "acme-au: GET /orders: the platform answered 429",
     ]

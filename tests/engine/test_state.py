@@ -29,6 +29,7 @@ from crossdock.state import (
     State,
     Taken,
     Traffic,
+    Verdict,
     View,
     locks,
 )
@@ -75,7 +76,7 @@ async def save(state: State, *views: View, bookmark: Bookmark | None = None, sto
     run = await state.begin_run(store, RunKind.CHANGES, NOON)
     page = bookmark or Bookmark(cursor={})
     saved = await state.save_page(store, run, views, page, derivation=MAPPING, at=NOON)
-    await state.end_run(run, Outcome.DONE, NOON, Traffic(), None)
+    await state.end_run(run, Outcome.DONE, NOON, traffic=Traffic(), reasons={}, failure=None)
     return saved.counts
 
 
@@ -173,7 +174,7 @@ async def test_a_page_is_saved_whole(state: State) -> None:
     ]
     saved = await state.save_page(ACME, run, page, bookmark, derivation=MAPPING, at=NOON)
     assert saved.counts == Counts(imported=2, skipped=1, set_aside=1, pages=1)
-    assert saved.imported == {"101", "102"}
+    assert saved.verdicts["101"] is saved.verdicts["102"] is Verdict.IMPORTED
     assert (await state.run(run)).counts == saved.counts
     assert await listed(state) == ["101", "102"]
     assert (await state.skip(ACME, "103")) is not None
@@ -211,7 +212,8 @@ async def test_of_a_page_that_fails_midway_nothing_is_seen(state: State, databas
     assert await listed(state, search="Mia") == ["100"]
     with looked_into(database) as other:
         other.execute("drop trigger broken")
-    assert (await state.save_page(ACME, run, page, bookmark, derivation=MAPPING, at=NOON)).imported == {"101", "104"}
+    saved = await state.save_page(ACME, run, page, bookmark, derivation=MAPPING, at=NOON)
+    assert saved.counts == Counts(imported=2, updated=1, skipped=1, set_aside=1, pages=1)
 
 
 async def test_a_page_without_a_bookmark_leaves_the_cursor(state: State) -> None:
@@ -274,7 +276,6 @@ async def test_a_skip_is_one_row_that_the_next_one_replaces(state: State) -> Non
     skip = await state.skip(ACME, "101")
     assert skip is not None
     assert skip.reason == "it is archived"
-    assert await state.skip_reasons(ACME, NOON) == {"it is archived": 1}
 
 
 async def test_an_order_that_is_taken_after_all_is_no_longer_skipped(state: State) -> None:
@@ -363,13 +364,15 @@ async def test_an_unchanged_order_that_a_sweep_shows_is_seen(state: State) -> No
 
 
 async def test_a_run_is_recorded_with_its_traffic_and_its_failure(state: State) -> None:
-    run = await state.begin_run(ACME, RunKind.ORDER, NOON)
+    run = await state.begin_run(ACME, RunKind.DAYS, NOON)
     traffic = Traffic(requests=7, retries=2, waited_s=1.5, last_request_id="abc", quota_left=0)
     failure = Failure(kind="CredentialsError", words="acme-au: the token isn't known.")
-    await state.end_run(run, Outcome.FAILED, NOON + ONE, traffic, failure)
+    reasons = {"it is archived": 3, "its status is Pending": 1}
+    await state.end_run(run, Outcome.FAILED, NOON + ONE, traffic=traffic, reasons=reasons, failure=failure)
     found = await state.run(run)
-    assert (found.store, found.kind, found.started_at, found.ended_at) == (ACME, RunKind.ORDER, NOON, NOON + ONE)
+    assert (found.store, found.kind, found.started_at, found.ended_at) == (ACME, RunKind.DAYS, NOON, NOON + ONE)
     assert (found.outcome, found.traffic, found.failure) == (Outcome.FAILED, traffic, failure)
+    assert found.reasons == reasons
     assert await state.last_runs() == {ACME: found}
     assert await state.last_done() == {}
 
@@ -391,14 +394,21 @@ async def test_the_last_success_is_told_of_imports_of_changes_alone(state: State
         (RunKind.ORDER, Outcome.DONE, NOON + 2 * ONE),
     ):
         run = await state.begin_run(ACME, kind, at)
-        await state.end_run(run, outcome, at, Traffic(), None)
+        await state.end_run(run, outcome, at, traffic=Traffic(), reasons={}, failure=None)
     assert await state.last_done() == {ACME: NOON}
-    assert (await state.last_runs())[ACME].kind is RunKind.ORDER
+    assert (await state.last_runs())[ACME].outcome is Outcome.FAILED
 
 
 async def test_the_last_run_of_a_store_is_told_even_if_its_first_sign_in_failed(state: State) -> None:
     run = await state.begin_run("new", RunKind.CHANGES, NOON)
-    await state.end_run(run, Outcome.FAILED, NOON, Traffic(), Failure(kind="CredentialsError", words="new: no."))
+    await state.end_run(
+        run,
+        Outcome.FAILED,
+        NOON,
+        traffic=Traffic(),
+        reasons={},
+        failure=Failure(kind="CredentialsError", words="new: no."),
+    )
     assert (await state.last_runs())["new"].outcome is Outcome.FAILED
 
 

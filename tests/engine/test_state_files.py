@@ -59,7 +59,7 @@ async def save(state: State, ids: list[str]) -> None:
     run = await state.begin_run(ACME, RunKind.CHANGES, NOON)
     views = [view(order(id)) for id in ids]
     await state.save_page(ACME, run, views, Bookmark(cursor={"after": ids[-1]}), derivation="m/1/a", at=NOON)
-    await state.end_run(run, Outcome.DONE, NOON, Traffic(), None)
+    await state.end_run(run, Outcome.DONE, NOON, traffic=Traffic(), reasons={}, failure=None)
 
 
 async def ids_in(state: State) -> list[str]:

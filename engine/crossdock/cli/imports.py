@@ -11,8 +11,6 @@ from crossdock.cli.session import Session, pass_session
 from crossdock.state import run_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from crossdock.engine import Engine
     from crossdock.state import Run
 
@@ -47,29 +45,29 @@ def import_(session: Session, store: str, days: int | None, order: str | None, *
         request = ImportRequest(days=days, order=order, dry_run=dry_run)
         with progress(store) as show:
             run = await engine.import_store(store, request, progress=show, waiting=complain)
-        reasons = await engine.skip_reasons(store, run)
-        _tell(run, reasons, dry_run=dry_run, as_json=as_json)
-        for set_aside in await engine.set_asides(store):
+        _tell(run, dry_run=dry_run, as_json=as_json)
+        set_asides = await engine.set_asides(store)
+        for set_aside in set_asides:
             complain(
                 f"{store}: order {set_aside.order_id} could not be understood and is set aside; "
                 f"`crossdock why {store} {set_aside.order_id}` tells more."
             )
-        return 1 if run.counts.set_aside else 0
+        return 1 if set_asides else 0
 
     return session.run(session.config(store), bring)
 
 
-def _tell(run: Run, reasons: Mapping[str, int], *, dry_run: bool, as_json: bool) -> None:
+def _tell(run: Run, *, dry_run: bool, as_json: bool) -> None:
     assert run.ended_at is not None
     seconds = (run.ended_at - run.started_at).total_seconds()
     if as_json:
-        json_line({**run_to_json(run), "reasons": reasons, "dry_run": dry_run})
+        json_line({**run_to_json(run), "dry_run": dry_run})
         return
     rehearsal = " (dry run: nothing was written)" if dry_run else ""
     requests = f"{run.traffic.requests} request{'' if run.traffic.requests == 1 else 's'}"
     say(f"{run.store}: {counts_in_words(run.counts)}; {requests} in {seconds:.0f} s{rehearsal}.")
-    told = list(reasons.items())[:REASONS_TOLD]
+    told = list(run.reasons.items())[:REASONS_TOLD]
     for reason, count in told:
         say(f"  skipped {count:,}: {reason}")
-    if others := sum(reasons.values()) - sum(count for _, count in told):
+    if others := sum(run.reasons.values()) - sum(count for _, count in told):
         say(f"  skipped {others:,} for other reasons; `crossdock why {run.store} ORDER` tells each")

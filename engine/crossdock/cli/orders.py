@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crossdock.engine import Engine, OrderReport
     from crossdock.state import StoredOrder
 
+ITEMS_SHOWN = 4  # lines of an order in a table; `show` has all
 DRAWN_AT_ONCE = 500  # a drawn table needs all of its rows; longer lists are drawn in parts
 
 
@@ -137,19 +138,20 @@ def _table_row(stored: StoredOrder) -> tuple[str, ...]:
         order.status.name,
         order.customer.name or order.customer.company or order.customer.email or "",
         " | ".join(places),
-        _items(order),
+        _items(order, most=ITEMS_SHOWN),
         f"{order.total} {order.currency}",
     )
 
 
-def _items(order: Order) -> str:
-    """`2 × TEE-M-NVY (M, Navy)`, parted by semicolons."""
-    return "; ".join(
+def _items(order: Order, *, most: int | None = None) -> str:
+    """`2 × TEE-M-NVY (M, Navy)`, parted by semicolons; beyond `most` lines, how many more there are."""
+    lines = [line for consignment in order.consignments for line in consignment.lines]
+    words = [
         f"{line.quantity} × {line.sku or line.name}" + (f" ({details})" if details else "")
-        for consignment in order.consignments
-        for line in consignment.lines
+        for line in lines[:most]
         for details in [", ".join(text for text in (line.size, line.colour) if text)]
-    )
+    ]
+    return "; ".join([*words, f"and {len(lines) - len(words)} more"] if len(lines) > len(words) else words)
 
 
 def _in_one_line(address: Address) -> str:

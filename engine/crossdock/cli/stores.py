@@ -99,6 +99,8 @@ def stores(session: Session, *, as_json: bool) -> int:
 
 
 def _print(reports: Sequence[StoreReport]) -> None:
+    from crossdock.engine import span  # noqa: PLC0415 -- loaded by now; `--help` does without it
+
     headings = ("STORE", "STATE", "SCHEDULE", "LAST RUN", "LAG", "BACKLOG", "QUOTA LEFT", "WHY")
     rows = []
     for one in reports:
@@ -110,7 +112,7 @@ def _print(reports: Sequence[StoreReport]) -> None:
                 one.state,
                 one.schedule,
                 last,
-                "" if one.lag is None else f"{one.lag.total_seconds():.0f} s",
+                "" if one.lag is None else span(one.lag),
                 str(one.backlog),
                 "" if run is None or run.traffic.quota_left is None else str(run.traffic.quota_left),
                 run.failure.words if run and run.failure else "",

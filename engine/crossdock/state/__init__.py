@@ -89,7 +89,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One execution of a store's import, as recorded."""
+    """One execution of a store's import, as recorded. `reasons` tell how many orders were skipped for which one."""
 
     id: int
     store: str
@@ -99,6 +99,7 @@ class Run:
     outcome: Outcome | None
     counts: Counts
     traffic: Traffic
+    reasons: Mapping[str, int]
     failure: Failure | None
 
 
@@ -115,6 +116,7 @@ def run_to_json(run: Run) -> dict[str, object]:
         "updated": run.counts.updated,
         "unchanged": run.counts.unchanged,
         "skipped": run.counts.skipped,
+        "reasons": dict(run.reasons),
         "set_aside": run.counts.set_aside,
         "requests": run.traffic.requests,
         "retries": run.traffic.retries,
@@ -200,10 +202,10 @@ class Bookmark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What saving a page came to; `imported` are the ids of the orders that were taken up for the first time."""
+    """What saving a page came to, and what each of its views did, by the order's id."""
 
     counts: Counts
-    imported: frozenset[str]
+    verdicts: Mapping[str, Verdict]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +303,14 @@ class State(Protocol):
         ...
 
     async def end_run(
-        self, run: int, outcome: Outcome, at: datetime, traffic: Traffic, failure: Failure | None
+        self,
+        run: int,
+        outcome: Outcome,
+        at: datetime,
+        *,
+        traffic: Traffic,
+        reasons: Mapping[str, int],
+        failure: Failure | None,
     ) -> None:
         """Records how the run ended."""
         ...
@@ -311,7 +320,7 @@ class State(Protocol):
         ...
 
     async def last_runs(self) -> Mapping[str, Run]:
-        """The latest run of each store."""
+        """The latest run of each store, but for those that brought a single order: they tell nothing of the store."""
         ...
 
     async def last_done(self) -> Mapping[str, datetime]:
@@ -364,10 +373,6 @@ class State(Protocol):
 
     async def skip(self, store: str, order_id: str) -> KeptSkip | None:
         """Why an order was not taken, if it was seen and skipped."""
-        ...
-
-    async def skip_reasons(self, store: str, since: datetime) -> Mapping[str, int]:
-        """How many orders were skipped for which reason since then, most frequent first."""
         ...
 
     async def set_asides(self, store: str) -> Sequence[KeptSetAside]:

@@ -135,6 +135,7 @@ create table runs (
     waited_s real not null default 0,
     quota_left integer,
     last_request_id text,
+    reasons text,                             -- why orders were skipped, with how many for each, JSON
     error_kind text,                          -- what is to be done, by the name of the error's class
     error text
 ) strict;;

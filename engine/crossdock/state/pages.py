@@ -95,7 +95,7 @@ def save_page(
         f"update runs set {', '.join(f'{name} = {name} + ?' for name in names)} where id = ?",
         (*(getattr(counts, name) for name in names), run),
     )
-    return Saved(counts=counts, imported=frozenset(id for id, one in verdicts.items() if one is Verdict.IMPORTED))
+    return Saved(counts=counts, verdicts=verdicts)
 
 
 class _PageWriter:

@@ -243,6 +243,7 @@ def run_record(row: sqlite3.Row) -> Run:
         outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
         counts=Counts(**{name: row[name] for name in Counts.__slots__}),
         traffic=Traffic(**{name: row[name] for name in Traffic.__slots__}),
+        reasons={} if row["reasons"] is None else msgspec.json.decode(row["reasons"]),
         failure=None if row["error"] is None else Failure(kind=row["error_kind"], words=row["error"]),
     )
 

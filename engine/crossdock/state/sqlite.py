@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from sqlite_utils import Database
 
 from crossdock.errors import (
@@ -65,6 +67,7 @@ from crossdock.state.rows import (
 )
 
 T = TypeVar("T")
+log = logging.getLogger("crossdock.state")
 
 BUSY_TIMEOUT_MS = 10_000  # a page of another process is written in a fraction of this
 READERS = 2
@@ -113,9 +116,16 @@ class SqliteState:
         return await self._write(_begin_run, store, kind, at)
 
     async def end_run(
-        self, run: int, outcome: Outcome, at: datetime, traffic: Traffic, failure: Failure | None
+        self,
+        run: int,
+        outcome: Outcome,
+        at: datetime,
+        *,
+        traffic: Traffic,
+        reasons: Mapping[str, int],
+        failure: Failure | None,
     ) -> None:
-        await self._write(_end_run, run, outcome, at, traffic, failure)
+        await self._write(_end_run, run, outcome, at, traffic, reasons, failure)
 
     async def run(self, run: int) -> Run:
         return await self._read(lambda db: run_record(db.execute("select * from runs where id = ?", (run,)).fetchone()))
@@ -179,9 +189,6 @@ class SqliteState:
 
     async def skip(self, store: str, order_id: str) -> KeptSkip | None:
         return await self._read(find_skip, store, order_id)
-
-    async def skip_reasons(self, store: str, since: datetime) -> Mapping[str, int]:
-        return await self._read(_skip_reasons, store, since)
 
     async def set_asides(self, store: str) -> Sequence[KeptSetAside]:
         return await self._read(set_asides_of, store)
@@ -372,6 +379,7 @@ def _back_up(connection: sqlite3.Connection, path: Path) -> None:
         connection.backup(copy)
     finally:
         copy.close()
+    log.warning("%s: its tables are brought up to date; a copy of it as it was is kept as %s", path, target.name)
 
 
 def _prove(
@@ -427,11 +435,17 @@ def _begin_run(db: sqlite3.Connection, store: str, kind: RunKind, at: datetime) 
 
 
 def _end_run(
-    db: sqlite3.Connection, run: int, outcome: Outcome, at: datetime, traffic: Traffic, failure: Failure | None
+    db: sqlite3.Connection,
+    run: int,
+    outcome: Outcome,
+    at: datetime,
+    traffic: Traffic,
+    reasons: Mapping[str, int],
+    failure: Failure | None,
 ) -> None:
     db.execute(
         "update runs set outcome = ?, ended_at = ?, requests = ?, retries = ?, waited_s = ?, quota_left = ?, "
-        "last_request_id = ?, error_kind = ?, error = ? where id = ?",
+        "last_request_id = ?, reasons = ?, error_kind = ?, error = ? where id = ?",
         (
             outcome.value,
             instant(at),
@@ -440,6 +454,7 @@ def _end_run(
             traffic.waited_s,
             traffic.quota_left,
             traffic.last_request_id,
+            msgspec.json.encode(reasons).decode(),
             failure and failure.kind,
             failure and failure.words,
             run,
@@ -452,7 +467,9 @@ def _last_runs(db: sqlite3.Connection) -> Mapping[str, Run]:
     rows = db.execute(
         "with recursive names(name) as (select min(store) from runs union all "
         "select (select min(store) from runs where store > name) from names where name is not null) "
-        "select runs.* from names join runs on runs.id = (select max(id) from runs as r where r.store = name)"
+        "select runs.* from names join runs on runs.id = "
+        "(select max(id) from runs as r where r.store = name and r.kind != ?)",
+        (RunKind.ORDER.value,),
     )
     return {row["store"]: run_record(row) for row in rows}
 
@@ -463,11 +480,3 @@ def _last_done(db: sqlite3.Connection) -> Mapping[str, datetime]:
         (Outcome.DONE.value, RunKind.CHANGES.value),
     )
     return {store: moment(ended_at) for store, ended_at in rows}
-
-
-def _skip_reasons(db: sqlite3.Connection, store: str, since: datetime) -> Mapping[str, int]:
-    rows = db.execute(
-        "select reason, count(*) from skips where store = ? and seen_at >= ? group by reason order by 2 desc, 1",
-        (store, instant(since)),
-    )
-    return dict(tuple(row) for row in rows)

@@ -182,7 +182,7 @@ async def test_a_wrong_token_is_said_with_what_to_do(
         await read(api)
     message = str(caught.value)
     assert message.startswith("acme-au: BigCommerce refused ")
-    assert "401: Unauthorized - the token in the request is not valid for this store." in message
+    assert "401: Unauthorized - the token in the request is not valid for this store)." in message
     assert "access_token" in message
     assert "token1" not in message
 
@@ -198,7 +198,7 @@ async def test_a_missing_permission_is_named_with_the_other_causes(
     message = str(caught.value)
     assert message.startswith("acme-au: ")
     assert ("'Information & Settings: read-only'" if "information" in scope else "'Orders: read-only'") in message
-    for part in ("required scope", "store hash", "changed owner", "Scopes can't be added", "create a new one"):
+    for part in ("required scope", "store hash", "new owner", "Scopes can't be added", "create a new one"):
         assert part in message
 
 
@@ -247,33 +247,45 @@ async def test_an_object_of_another_shape_is_garbled(api: Api, store: Store, bod
 
 
 async def test_write_back_is_probed_by_changing_nothing_of_an_order_that_is_none(api: Api, store: Store) -> None:
+    store.answers_with(204)
     store.answers_with(404, sample("error-unknown-order"))
-    assert await api.missing_for_write_back() is None
-    assert store.asked == [("PUT", "/v2/orders/0", {}, "{}")]
+    assert await api.missing_permissions() == ()
+    assert [asked[:2] for asked in store.asked] == [("GET", "/v2/orders"), ("PUT", "/v2/orders/0")]
+    assert store.asked[1][3] == "{}"
 
 
 @pytest.mark.parametrize("status", [200, 204, 400, 405, 409, 422])
 async def test_any_answer_but_403_means_that_orders_may_be_changed(api: Api, store: Store, status: int) -> None:
+    store.answers_with(204)
     store.answers_with(status, {"id": 0} if status == 200 else None)
-    assert await api.missing_for_write_back() is None
+    assert await api.missing_permissions() == ()
 
 
 async def test_a_token_that_may_only_read_is_found_out(api: Api, store: Store) -> None:
+    store.answers_with(204)
     store.answers_with(403, [{"status": 403, "message": "You don't have a required scope."}])
-    missing = await api.missing_for_write_back()
-    assert missing is not None
+    (missing,) = await api.missing_permissions()
     assert (missing.scope, missing.needed_for) == ("store_v2_orders", Purpose.WRITE_BACK)
     assert "'Orders: modify'" in missing.words
     assert "create a new one" in missing.words
 
 
+async def test_a_token_without_orders_is_told_both_with_the_way_out_once(api: Api, store: Store) -> None:
+    store.answers_with(403)
+    store.answers_with(403)
+    missing = await api.missing_permissions()
+    assert [lack.needed_for for lack in missing] == [Purpose.IMPORT, Purpose.WRITE_BACK]
+    assert ["create a new one" in lack.words for lack in missing] == [False, True]
+
+
 async def test_the_probe_takes_a_wrong_token_and_a_locked_store_for_what_they_are(api: Api, store: Store) -> None:
     store.answers_with(401)
     with pytest.raises(CredentialsError):
-        await api.missing_for_write_back()
+        await api.missing_permissions()
+    store.answers_with(204)
     store.answers_with(423)
     with pytest.raises(UnreachableError):
-        await api.missing_for_write_back()
+        await api.missing_permissions()
 
 
 # --- the platform's words -------------------------------------------------------------------------------------------
