@@ -57,10 +57,23 @@ def child(desk: Desk, *arguments: str) -> Iterator[Child]:
 
 
 class Ambush:
-    """Sends a signal to a child when its `request`th request comes in, or `after_s` later."""
+    """Sends a signal to a child when its `request`th request comes in, or `after_s` later.
 
-    def __init__(self, store: SandboxStore, number: signal.Signals, *, request: int, after_s: float = 0.0) -> None:
+    With `withholds` the store answers nothing from then on, until it is released.
+    """
+
+    def __init__(
+        self,
+        store: SandboxStore,
+        number: signal.Signals,
+        *,
+        request: int,
+        after_s: float = 0.0,
+        withholds: bool = False,
+    ) -> None:
         self.sprung = threading.Event()
+        self._released = threading.Event()
+        self._withholds = withholds
         self._pid: int | None = None
         self._known = threading.Event()
         self._number = number
@@ -76,12 +89,18 @@ class Ambush:
         """Until the signal has been sent."""
         assert self.sprung.wait(TOO_LONG_S)
 
+    def release(self) -> None:
+        """Lets the store answer again."""
+        self._released.set()
+
     def _spring(self) -> None:
         self._known.wait(TOO_LONG_S)
         if self._after_s:
             asyncio.get_running_loop().call_later(self._after_s, self._send)
         else:
             self._send()
+        if self._withholds:
+            self._released.wait(2 * TOO_LONG_S)
 
     def _send(self) -> None:
         assert self._pid is not None
