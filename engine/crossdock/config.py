@@ -38,7 +38,6 @@ __all__ = [
     "json_schema",
     "load",
     "read",
-    "without_stores",
 ]
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -149,16 +148,6 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def without_stores(path: Path) -> Config:
-    """The configuration of a file that isn't there yet, for the page that is there to fill it."""
-    return Config(
-        path=path,
-        engine=_engine(EngineSection(), _folder(path)),
-        carriers=MappingProxyType({}),
-        stores=MappingProxyType({}),
-    )
 
 
 SectionT = TypeVar("SectionT", bound=Section)

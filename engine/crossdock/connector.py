@@ -83,8 +83,8 @@ class Access:
 class Seen:
     """One view of an order, as the platform showed it.
 
-    `raw` holds all that the order is made of, answers to further requests too. `skip` is the reason not to take the
-    order up if it isn't held yet, as a clause about it without personal data ("its status is Awaiting Payment, …").
+    `raw` is what views are compared by; `complete` adds what only further requests tell. `skip` is the reason not to
+    take the order up if it isn't held yet, as a clause about it without personal data ("its status is Pending, …").
     `as_of` is the platform's time at which the request of this view began; None lets the engine use its own clock.
     """
 
@@ -92,6 +92,14 @@ class Seen:
     raw: Raw
     skip: str | None = None
     as_of: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.id, str) or not self.id:
+            raise TypeError(f"Seen.id is {type(self.id).__name__}: ids are text that is not empty")
+        if not isinstance(self.raw, Mapping):
+            raise TypeError(f"Seen.raw is {type(self.raw).__name__}: it should be a JSON object")
+        if self.as_of is not None and self.as_of.tzinfo is None:
+            raise ValueError("Seen.as_of has no time zone: give an aware datetime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,12 @@ class Page:
     cursor: Cursor
     swept_since: datetime | None = None
     sweep_finished: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.cursor, Mapping):
+            raise TypeError(f"Page.cursor is {type(self.cursor).__name__}: it should be a JSON object")
+        if not all(isinstance(one, Seen) for one in self.seen):
+            raise TypeError("Page.seen holds something else than Seen")
 
 
 class Connector(ABC, Generic[SettingsT_co]):
@@ -157,9 +171,17 @@ class Connector(ABC, Generic[SettingsT_co]):
         """
         raise RefusedError(f"{self.http.store}: {self.title} can't be asked for a single order, such as {order_id}.")
 
+    async def complete(self, seen: Seen) -> Seen | None:
+        """The view with all that its order is made of, or None if the order vanished meanwhile.
+
+        Asked for new and changed views alone, after `changes` or `fetch` gave them; a connector whose lists show whole
+        orders leaves it as it is. Raises ConnectorError.
+        """
+        return seen
+
     @abstractmethod
     def order_from_raw(self, raw: Raw) -> Order:
-        """The order that `raw` describes: pure, no request. Whatever it raises sets this one order aside."""
+        """The order that a complete `raw` describes: pure, no request. Whatever it raises sets this order aside."""
 
     def order_settings(self) -> Mapping[str, Json]:
         """The settings that shape an order in `order_from_raw`; when they change, held orders are derived anew."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random, SystemRandom
 
 import aiohttp
+from pydantic import SecretStr
 
 from crossdock import state as kept
 from crossdock.clock import Clock, SystemClock
@@ -22,6 +23,7 @@ from crossdock.errors import (
     ActionNeededError,
     CrossdockError,
     PluginError,
+    RetryableError,
     StateError,
     UsageError,
 )
@@ -198,10 +200,10 @@ class Engine:
             try:
                 async with self._recorded(store, run, tally):
                     await self._import(store, self._connector(store), request, run=run, tally=tally)
-            finally:
-                ended = await self.state.run(run)
-                await self._events.tell("run_finished", run=run_to_json(ended))
-            return ended
+            except CrossdockError:
+                await self._tell_finished(run)
+                raise
+            return await self._tell_finished(run)
 
     async def why(self, name: str, order: str) -> str:
         """Why an order is here, is not here, or isn't moving: one sentence, asking the store if needed."""
@@ -233,13 +235,13 @@ class Engine:
     def orders(
         self, *, store: str | None = None, stage: Stage | None = None, search: str | None = None
     ) -> AsyncIterator[StoredOrder]:
-        """All orders that fit. Raises UsageError for a store that is neither configured nor known."""
+        """All orders that fit. Raises UsageError for a store that isn't configured."""
         if store is not None:
             self.store(store)
         return self.state.orders(store=store, stage=stage, search=search)
 
     async def show(self, name: str, order: str) -> OrderReport:
-        """One order by id or number, with its timeline. Raises UsageError where it isn't here."""
+        """One order by id or number, with its timeline. Raises CrossdockError where it isn't here."""
         self.store(name)
         stored = await self.state.order(name, order)
         if stored is None:
@@ -249,20 +251,27 @@ class Engine:
             )
         return OrderReport(stored=stored, timeline=tuple(await self.state.timeline(name, stored.order.id)))
 
+    async def _tell_finished(self, run: int) -> Run:
+        """Not after a stop, which plugins must not hold up."""
+        ended = await self.state.run(run)
+        await self._events.tell("run_finished", [{"run": run_to_json(ended)}])
+        return ended
+
     @asynccontextmanager
     async def _recorded(self, store: StoreConfig, run: int, tally: Tally) -> AsyncGenerator[None, None]:
         """Records how the run ended, whichever way it ends."""
         known = self._connectors.get(store.name)
         before = known.http.counts if known else HttpCounts()
-        outcome, failure = Outcome.DONE, None
+        outcome, failure = Outcome.FAILED, None
         try:
             async with _boundary(store):
                 yield
+            outcome = Outcome.DONE
         except asyncio.CancelledError:
             outcome = Outcome.STOPPED
             raise
         except CrossdockError as error:
-            outcome, failure = Outcome.FAILED, Failure(kind=type(error).__name__, words=str(error))
+            failure = Failure(kind=type(error).__name__, words=str(error))
             raise
         finally:
             connector = self._connectors.get(store.name)
@@ -375,6 +384,15 @@ class Engine:
         return f"{imported}; its status is {order.status.name}, which does not let it be shipped"
 
     async def _why_not_here(self, store: StoreConfig, order_id: str) -> str:
+        try:
+            return await self._why_by_asking(store, order_id)
+        except RetryableError:
+            known = await self.state.skip(store.name, order_id)
+            if known is None:
+                raise
+            return f"{known.reason}; that was so at {_day_and_time(known.seen_at)}, and the store can't be asked now."
+
+    async def _why_by_asking(self, store: StoreConfig, order_id: str) -> str:
         connector = self._connector(store)
         async with _boundary(store):
             await self._signed_in(store, connector, dry_run=True)
@@ -383,7 +401,11 @@ class Engine:
                 return f"the store has no order {order_id}."
             if seen.skip is not None:
                 return f"{seen.skip}."
-            order = connector.order_from_raw(seen.raw)
+            whole = await connector.complete(seen)
+        try:
+            order = connector.order_from_raw(seen.raw if whole is None else whole.raw)
+        except Exception as error:  # as an import would find out, which sets it aside with its words
+            return f"the store has it, but it can't be understood ({type(error).__name__})."
         since = connector.http.server_time() - timedelta(days=store.settings.import_days)
         if order.modified_at < since:
             return (
@@ -395,17 +417,43 @@ class Engine:
 
 @asynccontextmanager
 async def _boundary(store: StoreConfig) -> AsyncGenerator[None, None]:
-    """What a connector raises beyond its contract is a bug of its plugin: logged whole, and told as that."""
+    """What a connector raises beyond its contract is a bug of its plugin: logged whole, and told as that.
+
+    What it raises within its contract passes through, out of a group too, but without the store's secrets.
+    """
     try:
         yield
-    except CrossdockError:
-        raise
-    except Exception as error:
+    except CrossdockError as error:
+        raise _without_secrets(error, store) from error.__cause__
+    except (Exception, SystemExit) as error:
+        expected = _only_leaf(error)
+        if expected is not None:
+            raise _without_secrets(expected, store) from error
         log.exception("%s: the connector %s failed unexpectedly", store.name, store.connector.name)
         raise PluginError(
             f"{store.name}: the connector '{store.connector.name}' failed unexpectedly ({type(error).__name__}); "
             "this is a mistake in its plugin, and the log has the details for its author."
         ) from error
+
+
+def _only_leaf(error: BaseException) -> CrossdockError | None:
+    """The first error inside a task group's, where all of them are of our family."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error if isinstance(error, CrossdockError) else None
+    leaves = [_only_leaf(one) for one in error.exceptions]
+    return None if None in leaves else leaves[0]
+
+
+def _without_secrets(error: CrossdockError, store: StoreConfig) -> CrossdockError:
+    """The same error; a secret of the store's settings in its words is covered."""
+    secrets = [value.get_secret_value() for _, value in store.settings if isinstance(value, SecretStr)]
+    words = str(error)
+    for secret in secrets:
+        if secret:
+            words = words.replace(secret, "***")
+    if words != str(error):
+        error.args = (words, *error.args[1:])
+    return error
 
 
 def _traffic(http: HttpClient, before: HttpCounts) -> Traffic:
@@ -422,7 +470,10 @@ async def _open_state(config: Config, plugins: Plugins) -> State:
     database = config.engine.database
     if "://" not in database:
         return await open_sqlite(Path(database))
-    state: State | None = plugins.manager.hook.open_state(url=database)
+    try:
+        state: State | None = plugins.manager.hook.open_state(url=database)
+    except Exception as error:  # its words may hold the URL's password
+        raise PluginError(f"engine.database: the plugin that should open it failed ({type(error).__name__}).") from None
     if state is None:
         raise UsageError(
             f"engine.database: no plugin opens {database.split('://')[0]}:// databases; "

@@ -64,7 +64,8 @@ LEAST_HIDDEN = 4  # shorter parameters ("2", "asc") give nobody away and would r
 
 _BOM = b"\xef\xbb\xbf"
 _TAGS = re.compile(r"<[^<>]*>")
-_QUERY = re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*")
+_QUERY = re.compile(r"\?[^\s\"'<>?=]*=[^\s\"'<>]*")
+_EMAIL = re.compile(r"[^\s@<>\"',;:()]{1,64}@[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +333,9 @@ class HttpClient:
             raise ValueError(f"{self.store}: {path.partition('?')[0]!r} needs a base URL, which the store has not")
         root = base.path.rstrip("/")
         if base.absolute and (url.origin() != base.origin() or not f"{url.path}/".startswith(f"{root}/")):
-            raise ValueError(f"{self.store}: {path.partition('?')[0]!r} leads out of the store's base URL {base}")
+            raise ValueError(
+                f"{self.store}: {path.partition('?')[0]!r} leads out of the store's base URL {base.origin()}"
+            )
         return url.extend_query(params)
 
     def _shown_path(self, url: URL) -> str:
@@ -592,7 +595,7 @@ def _forms(value: str) -> list[str]:
 def _redacted(text: str, hidden: tuple[str, ...]) -> str:
     for form in sorted(hidden, key=len, reverse=True):  # a value may hold another
         text = text.replace(form, "***")
-    return _QUERY.sub("?***", text)
+    return _EMAIL.sub("***", _QUERY.sub("?***", text))
 
 
 def _quoted(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import zlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from crossdock.clock import Clock
 from crossdock.connector import AnyConnector, Page, Seen
 from crossdock.errors import RefusedError
 from crossdock.events import Events
-from crossdock.model import Cursor, Json, order_to_json
+from crossdock.model import Cursor, Json, Order, Raw, order_to_json
 from crossdock.state import (
     Bookmark,
     Counts,
@@ -34,11 +35,13 @@ from crossdock.state import (
     View,
     counts_of,
 )
-from crossdock.state.rows import pack, unpack
 
 log = logging.getLogger("crossdock.importing")
 
 DERIVED_AT_ONCE = 250
+RAW_LEVEL = 1  # zlib's fastest: JSON shrinks to a fifth even so
+LONGEST_ERROR = 300  # characters of what a mapping says about an order
+REASONS_KEPT = 20  # different ones a run; a connector that words each skip anew must not fill the database
 RECHECKED = 1
 """Orders fetched by id in a run because a sweep did not show them: with a second one, a run that also sweeps could take
 more than twelve requests beside its lists; and the next run is minutes away."""
@@ -60,11 +63,11 @@ class Tally:
     def add(self, counts: Counts, views: Sequence[View], verdicts: Mapping[str, Verdict]) -> None:
         """One page more; whoever watches is told the counts so far."""
         self.counts += counts
-        self.reasons.update(
-            view.finding.reason
-            for view in views
-            if isinstance(view.finding, Skip) and verdicts[view.id] is Verdict.SKIPPED
-        )
+        for view in views:
+            if isinstance(view.finding, Skip) and verdicts[view.id] is Verdict.SKIPPED:
+                reason = view.finding.reason
+                is_told = reason in self.reasons or len(self.reasons) < REASONS_KEPT
+                self.reasons[reason if is_told else "other reasons"] += 1
         self._watch(self.counts)
 
 
@@ -88,7 +91,7 @@ class ImportRun:
         finished = await self._walk(self.connector.changes(cursor, since), keep_cursor=False)
         if latest := finished or swept_since:
             for order_id in await self.state.unseen(self.store, latest, RECHECKED):
-                await self._fetch(order_id)
+                await self._recheck(order_id)
 
     async def sweep(self, since: datetime) -> None:
         """All open orders modified after `since`; where the next import goes on stays as it is (I11)."""
@@ -104,10 +107,10 @@ class ImportRun:
         """Every held order again from its raw, without a request, after its mapping or its settings changed (I9)."""
         after = 0
         while batch := await self.state.underived(self.store, self.derivation, after, DERIVED_AT_ONCE):
-            await self._derive(batch, taken=True)
+            await self._derive(batch)
             after = batch[-1].key
         while batch := await self.state.underived_set_asides(self.store, self.derivation, DERIVED_AT_ONCE):
-            await self._derive(batch, taken=False)
+            await self._derive(batch)
         await self.state.all_derived(self.store, self.derivation)
 
     async def _walk(self, pages: AsyncGenerator[Page, None], *, keep_cursor: bool) -> datetime | None:
@@ -131,12 +134,20 @@ class ImportRun:
                         following = group.create_task(_next_or_error(pages), name=f"fetch {self.store}")
                         await self._save(page.seen, asked_at, bookmark)
                 except ExceptionGroup as failed:  # of the saving alone: the fetching gives its error as a value
-                    raise failed.exceptions[0] from None
+                    raise failed.exceptions[0] from failed.exceptions[0].__cause__
                 found = following.result()
                 if isinstance(found, Exception):
                     raise found
                 asked_at, page = following_asked_at, found
         return finished
+
+    async def _recheck(self, order_id: str) -> None:
+        """Asks for an order that a sweep didn't show. One that can't be had now waits for its next turn (I8)."""
+        try:
+            await self._fetch(order_id)
+        except RefusedError as error:
+            log.warning("%s", error)
+            await self._save_views([View(id=order_id, as_of=self._platform_time(), finding=None)], {}, None)
 
     async def _fetch(self, order_id: str) -> bool:
         """Saves the order as it is now; one that is gone is cancelled, if it was held. Tells whether it is there."""
@@ -148,21 +159,33 @@ class ImportRun:
             await self._save([replace(seen, skip=None)], asked_at, None)
         return seen is not None
 
-    async def _derive(self, batch: Sequence[PackedRaw], *, taken: bool) -> None:
-        held = {packed.order_id: Held(taken=taken, digest=b"", as_of=packed.as_of) for packed in batch}
-        seen = [Seen(packed.order_id, unpack(packed.raw), as_of=packed.as_of) for packed in batch]
-        views = await asyncio.to_thread(self._examine, seen, held, self._platform_time())
-        await self._save_views(views, held, None)
+    async def _derive(self, batch: Sequence[PackedRaw]) -> None:
+        looks = [
+            _Look(Seen(packed.order_id, unpack(packed.raw), as_of=packed.as_of), packed.digest, is_known=False)
+            for packed in batch
+        ]
+        await self._save_views(await asyncio.to_thread(self._views, looks, self._platform_time()), {}, None)
 
     async def _save(self, seen: Sequence[Seen], asked_at: datetime, bookmark: Bookmark | None) -> None:
         latest = {one.id: one for one in seen}
-        held = {**await self.state.held(self.store, list(latest)), **self.rehearsed}
-        views = await asyncio.to_thread(self._examine, list(latest.values()), held, asked_at)
+        held = {**await self.state.held(self.store, list(latest))}
+        held |= {id: self.rehearsed[id] for id in latest if id in self.rehearsed}
+        looks = await asyncio.to_thread(self._looks, latest.values(), held)
+        views = await asyncio.to_thread(self._views, await self._completed(looks), asked_at)
         await self._save_views(views, held, bookmark)
+
+    async def _completed(self, looks: Sequence[_Look]) -> list[_Look]:
+        """The views with all that their orders are made of, as far as they are new; without those that vanished."""
+        completed = []
+        for look in looks:
+            seen = look.seen if look.is_known or look.is_skip else await self.connector.complete(look.seen)
+            if seen is not None:
+                completed.append(replace(look, seen=seen))
+        return completed
 
     async def _save_views(self, views: Sequence[View], held: Mapping[str, Held], bookmark: Bookmark | None) -> None:
         if self.run is None:
-            self.rehearsed.update(_would_hold(views, held))
+            self.rehearsed.update(self._would_hold(views, held))
             verdicts: Mapping[str, Verdict] = {view.id: _verdict(view.finding, held.get(view.id)) for view in views}
             self.tally.add(counts_of(verdicts.values()), views, verdicts)
             return
@@ -175,36 +198,67 @@ class ImportRun:
             await self._tell(views, saved.verdicts)
 
     async def _tell(self, views: Sequence[View], verdicts: Mapping[str, Verdict]) -> None:
-        for view in views:
-            if verdicts[view.id] is Verdict.IMPORTED and isinstance(view.finding, Taken):
-                document = order_to_json(self.store, view.finding.order)
-                await self.events.tell("order_imported", store=self.store, order=document)
+        new = [view.finding for view in views if verdicts[view.id] is Verdict.IMPORTED]
+        orders = [order_to_json(self.store, found.order) for found in new if isinstance(found, Taken)]
+        await self.events.tell("order_imported", [{"store": self.store, "order": order} for order in orders])
 
     def _platform_time(self) -> datetime:
         """Now by the platform's clock, as best known: when a view begins for which the connector says no time (I10)."""
         return self.connector.http.server_time()
 
-    def _examine(self, seen: Sequence[Seen], held: Mapping[str, Held], asked_at: datetime) -> list[View]:
-        """What each view comes to. Runs in a thread: it is all computing."""
-        return [
-            View(id=one.id, as_of=one.as_of or asked_at, finding=self._finding(one, held.get(one.id))) for one in seen
-        ]
+    def _looks(self, seen: Iterable[Seen], held: Mapping[str, Held]) -> list[_Look]:
+        """What each view is compared by, and whether it says anything new. Runs in a thread: it is all computing."""
+        return [self._look(one, held.get(one.id)) for one in seen]
 
-    def _finding(self, seen: Seen, held: Held | None) -> Finding | None:
+    def _look(self, seen: Seen, held: Held | None) -> _Look:
         if seen.skip is not None and not (held and held.taken):
-            digest = _digest("skip", seen.skip.encode())
-            return None if held and held.digest == digest else Skip(reason=seen.skip, digest=digest)
-        canonical = _canonical(seen.raw)
-        digest = _digest(self.derivation, canonical)
-        if held and held.digest == digest:
-            return None
+            digest = _digest(seen.skip.encode(errors="replace"))
+            return _Look(seen, digest, is_known=held is not None and held.digest == digest, is_skip=True)
         try:
-            order = self.connector.order_from_raw(seen.raw)
+            digest = _digest(_canonical(seen.raw))
+        except (TypeError, ValueError) as error:  # no JSON object: `_view` sets it aside with the same words
+            digest = _digest(str(error).encode(errors="replace"))
+        is_known = held is not None and (held.digest, held.derivation) == (digest, self.derivation)
+        return _Look(seen, digest, is_known=is_known)
+
+    def _views(self, looks: Sequence[_Look], asked_at: datetime) -> list[View]:
+        """What each view comes to. Runs in a thread: it is all computing."""
+        return [View(id=look.seen.id, as_of=look.seen.as_of or asked_at, finding=self._finding(look)) for look in looks]
+
+    def _finding(self, look: _Look) -> Finding | None:
+        if look.is_known:
+            return None
+        seen = look.seen
+        if look.is_skip and seen.skip is not None:
+            return Skip(reason=seen.skip, digest=look.digest)
+        canonical = b"{}"
+        try:
+            canonical = _canonical(seen.raw)
+            order = _checked(self.connector.order_from_raw(seen.raw))
             if order.id != seen.id:
                 raise ValueError("its raw gives an order of another id")
         except Exception as error:  # whatever a mapping raises sets this one order aside and lets the others go through
-            return SetAside(error=f"{type(error).__name__}: {error}", raw=pack(canonical), digest=digest)
-        return Taken(order=order, raw=pack(canonical), digest=digest)
+            words = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
+            return SetAside(error=words, raw=pack(canonical), digest=look.digest)
+        return Taken(order=order, raw=pack(canonical), digest=look.digest)
+
+    def _would_hold(self, views: Sequence[View], held: Mapping[str, Held]) -> Iterator[tuple[str, Held]]:
+        for view in views:
+            if isinstance(view.finding, Taken | Skip | SetAside):
+                known = held.get(view.id)
+                is_taken = isinstance(view.finding, Taken) or (known is not None and known.taken)
+                digest = view.finding.digest
+                yield view.id, Held(taken=is_taken, digest=digest, derivation=self.derivation, as_of=view.as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A view before it is understood: what it is compared by, and whether that is what is held already."""
+
+    seen: Seen
+    digest: bytes
+    is_known: bool
+    is_skip: bool = False
 
 
 def derivation_of(connector: AnyConnector) -> str:
@@ -223,14 +277,6 @@ async def _next_or_error(pages: AsyncGenerator[Page, None]) -> Page | Exception 
         return await anext(pages, None)
     except Exception as error:
         return error
-
-
-def _would_hold(views: Sequence[View], held: Mapping[str, Held]) -> Iterator[tuple[str, Held]]:
-    for view in views:
-        if isinstance(view.finding, Taken | Skip | SetAside):
-            known = held.get(view.id)
-            is_taken = isinstance(view.finding, Taken) or (known is not None and known.taken)
-            yield view.id, Held(taken=is_taken, digest=view.finding.digest, as_of=view.as_of)
 
 
 def _verdict(finding: Finding | None, held: Held | None) -> Verdict:
@@ -253,7 +299,25 @@ def _canonical(value: Mapping[str, Json]) -> bytes:
     return msgspec.json.encode(value, order="deterministic")
 
 
-def _digest(kind: str, content: bytes) -> bytes:
-    return hashlib.blake2b(
-        content, digest_size=16, key=hashlib.blake2b(kind.encode(), digest_size=16).digest()
-    ).digest()
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _checked(order: Order) -> Order:
+    """The order with every field of its type: what a mapping gave, through JSON and back. Raises ValueError."""
+    return _decode_order(_encode_order(order))
+
+
+_encode_order = msgspec.json.Encoder(enc_hook=dict).encode  # the hook is asked for the read-only mappings alone
+_decode_order = msgspec.json.Decoder(Order).decode
+
+
+def pack(canonical: bytes) -> bytes:
+    """Raw JSON, compressed."""
+    return zlib.compress(canonical, RAW_LEVEL)
+
+
+def unpack(packed: bytes) -> Raw:
+    """The JSON object that `pack` compressed."""
+    raw: Raw = msgspec.json.decode(zlib.decompress(packed))
+    return raw

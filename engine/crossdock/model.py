@@ -36,11 +36,6 @@ class Stage(StrEnum):
     ON_HOLD = "on_hold"
     OTHER = "other"
 
-    @property
-    def is_open(self) -> bool:
-        """Whether somebody may still have to do something about such an order."""
-        return self in OPEN_STAGES
-
 
 OPEN_STAGES = frozenset({Stage.AWAITING, Stage.PART_SHIPPED, Stage.AWAITING_PICKUP, Stage.ON_HOLD})
 

@@ -357,6 +357,10 @@ def _check_connector(found: object) -> None:
     contract = import_module("crossdock.connector")
     if not isinstance(found, type) or not issubclass(found, contract.Connector):
         raise PluginError(f"its hook 'connectors' brought {_kind(found)}, which is no subclass of Connector")
+    if inspect.iscoroutinefunction(getattr(found, "changes", None)):
+        raise PluginError(
+            f"the changes() of its connector class {found.__name__} should be an async generator of pages"
+        )
     lacking = [what for what in ("name", "title", "Settings") if not getattr(found, what, None)]
     lacking += sorted(getattr(found, "__abstractmethods__", ()))
     if lacking:

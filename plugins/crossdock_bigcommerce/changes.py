@@ -27,7 +27,7 @@ BEHIND_NEWEST = 20  # ids read again behind the newest one: orders get their ids
 class Lister(Protocol):
     """Asks for one page of `/v2/orders`."""
 
-    async def list_orders(self, filters: Params) -> Listed: ...
+    async def list_orders(self, filters: Params, *, whole: bool = True) -> Listed: ...
 
 
 Viewing = Callable[[Listed], Awaitable[tuple[Seen, ...]]]
@@ -111,7 +111,7 @@ class Walk:
                 yield page
 
     async def _first_position(self) -> Position:
-        newest = await self._lister.list_orders({"sort": "id:desc", "limit": 1})
+        newest = await self._lister.list_orders({"sort": "id:desc", "limit": 1}, whole=False)
         began = newest.started_at
         return Position(
             feed_from=began - LATE_COMMITS,

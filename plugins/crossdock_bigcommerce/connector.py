@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crossdock import (
@@ -33,8 +34,8 @@ ACCOUNT_GOOD_FOR = timedelta(hours=24)  # units and names are asked for again af
 class BigCommerce(Connector[BigCommerceSettings]):
     """Orders of one BigCommerce store, by the V2 Orders API.
 
-    An order's raw is `{"order": …, "weight_units": …}` as the store sent them, and `"products"`, its lines, where the
-    order itself came without some of them.
+    An order's raw is `{"order": …, "weight_units": …}` as the store sent them; `complete` adds `"products"`, its lines,
+    where the order itself came without some of them.
     """
 
     name, title, Settings = "bigcommerce", "BigCommerce", BigCommerceSettings
@@ -87,7 +88,9 @@ class BigCommerce(Connector[BigCommerceSettings]):
         if not order_id.isascii() or not order_id.isdigit():
             return None  # BigCommerce's ids are numbers
         found = await self._api.order(order_id)
-        return None if found.order is None else await self._seen(found.order, found.started_at)
+        if found.order is None:
+            return None
+        return self._seen(found.order, found.started_at, await self._weight_units())
 
     def order_from_raw(self, raw: Raw) -> Order:
         order, unit = raw["order"], raw["weight_units"]
@@ -102,21 +105,23 @@ class BigCommerce(Connector[BigCommerceSettings]):
             "product_options": self.settings.product_options.model_dump(mode="json"),
         }
 
-    async def _views(self, listed: Listed) -> tuple[Seen, ...]:
-        seen = [await self._seen(order, listed.started_at) for order in listed.orders]
-        return tuple(one for one in seen if one is not None)
+    async def complete(self, seen: Seen) -> Seen | None:
+        """With the lines that the order itself came without: of each consignment at most 50 are embedded."""
+        order = seen.raw["order"]
+        if not isinstance(order, Mapping) or not needs_products(order):
+            return seen
+        products = await self._api.order_products(seen.id)
+        return None if products is None else replace(seen, raw={**seen.raw, "products": list(products)})
 
-    async def _seen(self, order: Raw, as_of: datetime) -> Seen | None:
-        """The view of one order, with all its lines; None if it vanished while these were asked for."""
+    async def _views(self, listed: Listed) -> tuple[Seen, ...]:
+        units = await self._weight_units()
+        return tuple(self._seen(order, listed.started_at, units) for order in listed.orders)
+
+    def _seen(self, order: Raw, as_of: datetime, weight_units: str) -> Seen:
         order_id = identifier(order, "id", "")
         if order_id is None:
             raise GarbledError(f"{self.http.store}: BigCommerce sent an order without an id.")
-        raw: dict[str, Json] = {"order": order, "weight_units": await self._weight_units()}
-        if needs_products(order):
-            products = await self._api.order_products(order_id)
-            if products is None:
-                return None
-            raw["products"] = list(products)
+        raw: dict[str, Json] = {"order": order, "weight_units": weight_units}
         return Seen(order_id, raw, skip=skip_reason(order, self.settings), as_of=as_of)
 
     async def _weight_units(self) -> str:

@@ -328,16 +328,27 @@ def test_help_needs_no_configuration_and_no_sound_plugin(desk: Desk) -> None:
          "@hookimpl\ndef cli_commands():\n    raise RuntimeError('no')\n")
     ):  # fmt: skip
         (desk.folder / "plugins.d" / f"broken{number}.py").write_text(source)
-    desk.config.unlink()
-    for arguments in (("--help",), ("import", "--help")):
-        ran = desk.run(*arguments)
-        assert (ran.code, ran.err) == (0, "")
-        assert "Usage: crossdock" in ran.out
     plugins = desk.run("plugins", "--json").json
     assert [one["name"] for one in plugins if one["error"]] == ["broken0", "broken1", "broken2", "broken3"]
     ran = desk.run("plugins")
     assert len(ran.complaints) == 4
     assert not [line for line in ran.complaints if "can't be used: " not in line]
+    desk.config.unlink()
+    for arguments in (("--help",), ("import", "--help")):
+        ran = desk.run(*arguments)
+        assert (ran.code, ran.err) == (0, "")
+        assert "Usage: crossdock" in ran.out
+
+
+def test_what_lies_in_a_folder_without_a_configuration_is_not_run(desk: Desk) -> None:
+    (desk.folder / "plugins.d").mkdir()
+    (desk.folder / "plugins.d" / "stranger.py").write_text("import pathlib\npathlib.Path('was-run').touch()\n")
+    desk.run("--help")
+    assert (desk.folder / "was-run").exists()
+    (desk.folder / "was-run").unlink()
+    desk.config.unlink()
+    desk.run("--help")
+    assert not (desk.folder / "was-run").exists()
 
 
 def test_a_broken_plugin_stops_only_the_stores_that_need_it(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 import yaml
 from crossdock import Account, AnyConnector, Connector, Cursor, Order, Page, Raw, Secret, Settings
-from crossdock.config import Reading, json_schema, load, read, without_stores
+from crossdock.config import Reading, json_schema, load, read
 from crossdock.errors import ConfigError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -563,12 +563,6 @@ def test_a_file_without_stores_is_a_mistake_and_a_configuration_to_fill(file: Pa
     ]
     with pytest.raises(ConfigError):
         load(file, CONNECTORS)
-
-
-def test_a_file_that_is_not_there_yet_has_the_defaults(file: Path) -> None:
-    config = without_stores(file)
-    assert config.engine.database == str(file.parent / "crossdock.db")
-    assert config.stores == {}
 
 
 def test_messages_name_the_file_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

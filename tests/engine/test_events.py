@@ -14,6 +14,7 @@ from crossdock import hookimpl, hooks
 from crossdock.events import Events
 
 ORDER = {"id": "1"}
+OCCASION = [{"store": "acme", "order": ORDER}]
 
 
 def events_with(*plugins: object, patience_s: float = 5.0) -> Events:
@@ -45,7 +46,7 @@ class Told:
 
 async def test_a_plain_implementation_is_called_in_a_thread_with_the_arguments_it_asks_for() -> None:
     told = Told()
-    await events_with(told).tell("order_imported", store="acme", order=ORDER)
+    await events_with(told).tell("order_imported", OCCASION)
     assert told.orders == [ORDER]
     assert told.threads[0] is not threading.main_thread()
 
@@ -58,7 +59,7 @@ async def test_a_coroutine_function_is_awaited_on_the_loop() -> None:
         await asyncio.sleep(0)
         stores.append(store)
 
-    await events_with(plugin(order_imported)).tell("order_imported", store="acme", order=ORDER)
+    await events_with(plugin(order_imported)).tell("order_imported", OCCASION)
     assert stores == ["acme"]
 
 
@@ -68,7 +69,7 @@ async def test_a_plugin_that_raises_is_named_and_the_others_are_told(caplog: pyt
         raise KeyError("oops")
 
     told = Told()
-    await events_with(plugin(order_imported), told).tell("order_imported", store="acme", order=ORDER)
+    await events_with(plugin(order_imported), told).tell("order_imported", OCCASION)
     assert told.orders == [ORDER]
     assert "the plugin 'plugin-0' failed over order_imported" in caplog.text
 
@@ -91,8 +92,8 @@ async def test_a_plugin_that_hangs_is_told_nothing_more(kind: str, caplog: pytes
     told = Told()
     events = events_with(plugin(in_a_thread if kind == "plain" else on_the_loop), told, patience_s=0.05)
     with caplog.at_level(logging.ERROR):
-        await events.tell("order_imported", store="acme", order=ORDER)
-        await events.tell("order_imported", store="acme", order=ORDER)
+        await events.tell("order_imported", OCCASION)
+        await events.tell("order_imported", OCCASION)
     release.set()
     assert len(calls) == 1
     assert len(told.orders) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 from crossdock.errors import AccountMismatchError
+from crossdock.importing import unpack
 from crossdock.model import Address, Customer, Order, Stage, Status
 from crossdock.state import (
     Account,
@@ -33,7 +35,6 @@ from crossdock.state import (
     View,
     locks,
 )
-from crossdock.state.rows import unpack
 from crossdock.state.sqlite import open_sqlite
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -665,3 +666,32 @@ async def test_everything_that_is_made_beside_the_database_can_be_read_by_its_ow
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in database.parent.iterdir()}
     assert {"crossdock.db", "crossdock.db-wal", "crossdock.db-shm", "crossdock.db.lock"} < set(modes)
     assert set(modes.values()) == {0o600}
+
+
+# --- one moment -----------------------------------------------------------------------------------------------------
+
+
+async def test_an_order_is_read_as_it_was_at_one_moment(state: State, database: Path) -> None:
+    """Status and lines lie in several tables; a reader must not see one version of the one and another of the other."""
+    versions = [
+        order(status=Status(id=str(n), name=str(n)), consignments=(consignment(line(quantity_shipped=n)),))
+        for n in (0, 1)
+    ]
+    await save(state, view(versions[0]))
+    other = await open_sqlite(database)
+    stop = asyncio.Event()
+
+    async def keep_changing() -> None:
+        for turn in itertools.count(1):
+            if stop.is_set():
+                return
+            await save(state, view(versions[turn % 2], as_of=NOON + turn * ONE))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(keep_changing())
+        for _ in range(300):
+            async for stored in other.orders():
+                shipped = stored.order.consignments[0].lines[0].quantity_shipped
+                assert stored.order.status.id == str(shipped)
+        stop.set()
+    await other.close()

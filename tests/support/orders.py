@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from crossdock.importing import pack
 from crossdock.model import (
     Address,
     Consignment,
@@ -21,7 +22,6 @@ from crossdock.model import (
     order_to_json,
 )
 from crossdock.state import SetAside, Skip, Taken, View
-from crossdock.state.rows import pack
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 

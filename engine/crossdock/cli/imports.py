@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from crossdock.engine import Engine
     from crossdock.state import Run
 
+SET_ASIDES_TOLD = 10
 REASONS_TOLD = 4  # of skipped orders, the most frequent ones; more would hide what was imported
 
 
@@ -47,11 +48,13 @@ def import_(session: Session, store: str, days: int | None, order: str | None, *
             run = await engine.import_store(store, request, progress=show, waiting=complain)
         _tell(run, dry_run=dry_run, as_json=as_json)
         set_asides = await engine.set_asides(store)
-        for set_aside in set_asides:
+        for set_aside in set_asides[:SET_ASIDES_TOLD]:
             complain(
                 f"{store}: order {set_aside.order_id} could not be understood and is set aside; "
                 f"`crossdock why {store} {set_aside.order_id}` tells more."
             )
+        if len(set_asides) > SET_ASIDES_TOLD:
+            complain(f"{store}: {len(set_asides) - SET_ASIDES_TOLD} more orders are set aside.")
         return 1 if set_asides else 0
 
     return session.run(session.config(store), bring)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli.output import complain, json_line, say, table
+from crossdock.cli.output import complain, json_line, printable, say, table
 from crossdock.cli.session import Session, pass_session
 from crossdock.model import Address, Order, Stage, instant, order_to_json
 
@@ -35,6 +35,9 @@ def orders(session: Session, store: str | None, stage: str | None, search: str |
       crossdock orders --stage awaiting
       crossdock orders --store acme-au --format jsonl > orders.jsonl
     """
+
+    if search is not None and not search.split():
+        raise click.UsageError("--search needs a word to look for.")
 
     async def listed(engine: Engine) -> int:
         found = engine.orders(store=store, stage=None if stage is None else Stage(stage), search=search)
@@ -120,7 +123,7 @@ def _csv_row(stored: StoredOrder) -> tuple[object, ...]:
 
 def _cell(value: object) -> str:
     """A cell that no spreadsheet takes for a formula: what buyers typed stands in it."""
-    text = "" if value is None else str(value)
+    text = "" if value is None else printable(str(value))
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

@@ -32,10 +32,10 @@ def json_line(value: object, *, indent: int = 0) -> None:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table: drawn in a terminal, columns parted by tabs in a pipe."""
-    cells = [[printable(cell) for cell in row] for row in rows]
+    cells = [[" ".join(printable(cell).split()) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in (headings, *cells):
-            click.echo("\t".join(cell.replace("\t", " ") for cell in row))
+            click.echo("\t".join(row))
         return
     from rich import box  # noqa: PLC0415 -- only a terminal needs it
     from rich.console import Console  # noqa: PLC0415

@@ -34,8 +34,11 @@ class Session:
 
     @cached_property
     def plugins(self) -> Plugins:
-        """All plugins that could be loaded, those in plugins.d beside the configuration too."""
-        return load_plugins(self.config_path.parent / "plugins.d")
+        """All plugins that could be loaded, those in plugins.d beside the configuration too.
+
+        Without a configuration the folder is not ours: whatever lies there under that name is not run.
+        """
+        return load_plugins(self.config_path.parent / "plugins.d" if self.config_path.is_file() else None)
 
     @cached_property
     def reading(self) -> Reading:

@@ -141,10 +141,14 @@ class StoreRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What the state has of an order; `taken` is false where it was only skipped or set aside."""
+    """What the state has of an order, by its latest view; `taken` is false where it was only skipped or set aside.
+
+    `digest` is of the raw, or of the reason for a skip; `derivation` is the mapping it was last tried with, if any.
+    """
 
     taken: bool
     digest: bytes
+    derivation: str | None
     as_of: datetime
 
 
@@ -254,6 +258,7 @@ class PackedRaw:
     key: int
     order_id: str
     raw: bytes
+    digest: bytes
     as_of: datetime
 
 
@@ -342,7 +347,7 @@ class State(Protocol):
         ...
 
     async def unseen(self, store: str, since: datetime, limit: int) -> Sequence[str]:
-        """Open orders, oldest view first, whose last view is from before `since` (rule I8)."""
+        """Open orders and set-asides, oldest view first, whose last view is from before `since` (rule I8)."""
         ...
 
     async def underived(self, store: str, derivation: str, after: int, limit: int) -> Sequence[PackedRaw]:
@@ -364,7 +369,7 @@ class State(Protocol):
     def orders(
         self, *, store: str | None = None, stage: Stage | None = None, search: str | None = None
     ) -> AsyncGenerator[StoredOrder, None]:
-        """All orders that fit, store by store in the order they were first imported, never all in memory."""
+        """All orders that fit, in the order they were first imported, never all in memory."""
         ...
 
     async def timeline(self, store: str, order_id: str) -> Sequence[Event]:

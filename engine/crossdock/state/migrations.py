@@ -50,14 +50,15 @@ create table orders (
     search text not null,                     -- what `orders --search` looks through
     digest blob not null,
     derivation text not null,
-    as_of text not null,                      -- the platform's time of the view that this row shows
+    as_of text not null,                      -- the platform's time of the latest view that was saved or recognised
     gone_at text,                             -- when the platform was found to have it no more
     imported_at text not null,
     updated_at text not null
 ) strict;;
 create unique index orders_by_id on orders(store, id);;
 create index orders_by_number on orders(store, number);;
-create index orders_by_stage on orders(store, stage, as_of);;
+create index orders_by_store on orders(store);;
+create index orders_by_stage on orders(store, stage);;
 create table consignments (
     order_key integer not null references orders(key) on delete cascade,
     position integer not null,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -29,7 +30,7 @@ from crossdock.state import (
     View,
     counts_of,
 )
-from crossdock.state.reading import order_by_key
+from crossdock.state.reading import orders_by_key
 from crossdock.state.rows import (
     ORDER_COLUMNS,
     consignment_rows,
@@ -37,8 +38,9 @@ from crossdock.state.rows import (
     order_values,
 )
 
-CLOCK_WAS_SET = timedelta(minutes=10)
-"""A held view newer by more than this was taken by a clock that has been set back since: requests end sooner."""
+CLOCK_WAS_SET = timedelta(minutes=2)
+"""A held view newer by more than this was taken by a clock that has been set back since. A request ends sooner; and a
+clock that was set back by less is made up for by connectors that read the last two minutes again."""
 
 GONE_DIGEST = b"gone"
 
@@ -53,22 +55,25 @@ class HeldRow(msgspec.Struct, frozen=True):
 def held_rows(db: sqlite3.Connection, store: str, order_ids: Sequence[str]) -> dict[str, HeldRow]:
     found: dict[str, HeldRow] = {}
     ids = msgspec.json.encode(list(order_ids)).decode()
-    for table in ("skips", "set_asides"):
+    for table, derivation in (("skips", "null"), ("set_asides", "derivation")):
         rows = db.execute(
-            f"select order_id, digest, as_of from {table} "
+            f"select order_id, digest, {derivation}, as_of from {table} "
             "where store = ? and order_id in (select value from json_each(?))",
             (store, ids),
         )
-        for id, digest, as_of in rows:
-            found[id] = HeldRow(Held(taken=False, digest=digest, as_of=moment(as_of)), None)
+        for id, digest, mapping, as_of in rows:
+            held = Held(taken=False, digest=digest, derivation=mapping, as_of=moment(as_of))
+            found[id] = HeldRow(held, None)
     rows = db.execute(
-        "select id, key, digest, as_of from orders where store = ? and id in (select value from json_each(?))",
+        "select id, key, digest, derivation, as_of from orders "
+        "where store = ? and id in (select value from json_each(?))",
         (store, ids),
     )
-    for id, key, digest, as_of in rows:
+    for id, key, digest, mapping, as_of in rows:
         # A taken order that is set aside as well was last seen as what couldn't be understood: compare with that.
-        latest = found[id].seen if id in found else Held(taken=True, digest=digest, as_of=moment(as_of))
-        found[id] = HeldRow(Held(taken=True, digest=latest.digest, as_of=latest.as_of), key)
+        aside = found.get(id)
+        held = Held(taken=True, digest=digest, derivation=mapping, as_of=moment(as_of))
+        found[id] = HeldRow(held if aside is None else replace(aside.seen, taken=True), key)
     return found
 
 
@@ -118,6 +123,8 @@ class _PageWriter:
     def save(self, views: Sequence[View]) -> Mapping[str, Verdict]:
         held = held_rows(self.db, self.store, [view.id for view in views])
         self.next_key = self.db.execute("select coalesce(max(key), 0) + 1 from orders").fetchone()[0]
+        changed = [view.id for view in views if isinstance(view.finding, Taken | Gone)]
+        self.before = orders_by_key(self.db, [key for id in changed if id in held and (key := held[id].key)])
         verdicts = {view.id: self._verdict(view, held.get(view.id)) for view in views}
         self._flush()
         return verdicts
@@ -126,7 +133,7 @@ class _PageWriter:
         if held is not None and is_older(view.as_of, held.seen.as_of):
             return Verdict.UNCHANGED
         finding = view.finding
-        if finding is None or (held is not None and held.seen.digest == _digest(finding)):
+        if finding is None or (held is not None and self._is_known(held.seen, finding)):
             if self.mark_seen and held is not None and held.key is not None:
                 self.marks.append((instant(view.as_of), held.key))
             return Verdict.UNCHANGED
@@ -141,7 +148,20 @@ class _PageWriter:
             case SetAside():
                 return self._set_aside(key, view, finding)
             case Gone():
+                self.no_longer_skipped.append((self.store, view.id))
                 return Verdict.UNCHANGED if key is None else self._gone(key, view)
+            case _:
+                assert_never(finding)
+
+    def _is_known(self, held: Held, finding: Finding) -> bool:
+        """Whether the held view, saved by another process since it was looked up, says the same."""
+        match finding:
+            case Gone():
+                return held.digest == GONE_DIGEST
+            case Skip():
+                return held.digest == finding.digest
+            case Taken() | SetAside():
+                return (held.digest, held.derivation) == (finding.digest, self.derivation)
             case _:
                 assert_never(finding)
 
@@ -165,7 +185,7 @@ class _PageWriter:
         return Verdict.IMPORTED
 
     def _update(self, key: int, view: View, taken: Taken) -> Verdict:
-        before = order_by_key(self.db, key)
+        before = self.before[key]
         fields = changed_fields(before.order, taken.order)
         came_back = before.gone_at is not None
         updated_at = self.at if fields or came_back else instant(before.updated_at)
@@ -206,13 +226,12 @@ class _PageWriter:
         return Verdict.SET_ASIDE
 
     def _gone(self, key: int, view: View) -> Verdict:
-        before = order_by_key(self.db, key)
+        before = self.before[key]
         self.db.execute(
             "update orders set stage = ?, shipping_allowed = 0, digest = ?, as_of = ?, gone_at = ?, updated_at = ? "
             "where key = ?",
             (Stage.CANCELLED.value, GONE_DIGEST, instant(view.as_of), self.at, self.at, key),
         )
-        self.db.execute("delete from set_asides where store = ? and order_id = ?", (self.store, view.id))
         stages = [before.order.stage.value, Stage.CANCELLED.value]
         self._event(view.id, "gone", {"fields": ["stage"], "stage": stages})
         return Verdict.UPDATED
@@ -241,10 +260,6 @@ def is_older(view: datetime, held: datetime) -> bool:
     A held view that lies further ahead than any request lasts was taken by a clock that was wrong.
     """
     return view < held <= view + CLOCK_WAS_SET
-
-
-def _digest(finding: Finding) -> bytes:
-    return GONE_DIGEST if isinstance(finding, Gone) else finding.digest
 
 
 _INSERT_ORDER = (

@@ -31,16 +31,16 @@ LISTED_AT_ONCE = 200  # orders read with one look at their lines
 def unseen_orders(db: sqlite3.Connection, store: str, since: datetime, limit: int) -> Sequence[str]:
     stages = msgspec.json.encode(sorted(OPEN_STAGES)).decode()
     rows = db.execute(
-        "select id from orders where store = ? and stage in (select value from json_each(?)) and as_of < ? "
-        "order by as_of limit ?",
+        "select id, as_of from orders where store = ?1 and stage in (select value from json_each(?2)) and as_of < ?3 "
+        "union select order_id, as_of from set_asides where store = ?1 and as_of < ?3 order by as_of limit ?4",
         (store, stages, instant(since), limit),
     )
-    return [id for (id,) in rows]
+    return [id for id, _ in rows]
 
 
 def packed_raws(db: sqlite3.Connection, query: str, values: Sequence[object]) -> Sequence[PackedRaw]:
     return [
-        PackedRaw(key=row["key"], order_id=row["id"], raw=row["raw"], as_of=moment(row["as_of"]))
+        PackedRaw(key=row["key"], order_id=row["id"], raw=row["raw"], digest=row["digest"], as_of=moment(row["as_of"]))
         for row in db.execute(query, tuple(values))
     ]
 
@@ -56,27 +56,29 @@ def find_order(db: sqlite3.Connection, store: str, order: str) -> StoredOrder | 
     return None
 
 
-def order_by_key(db: sqlite3.Connection, key: int) -> StoredOrder:
-    return with_parts(db, db.execute("select * from orders where key = ?", (key,)).fetchall())[0]
+def orders_by_key(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, StoredOrder]:
+    rows = db.execute(
+        "select * from orders where key in (select value from json_each(?))", (msgspec.json.encode(keys).decode(),)
+    ).fetchall()
+    return dict(zip((row["key"] for row in rows), with_parts(db, rows), strict=True))
 
 
 def orders_after(
     db: sqlite3.Connection, after: int, store: str | None, stage: Stage | None, search: str | None
 ) -> tuple[list[int], list[StoredOrder]]:
-    where, values = ["key > ?"], [after]
-    conditions: list[tuple[str, str | None]] = [
-        ("store = ?", store),
-        ("stage = ?", None if stage is None else stage.value),
-        ("key in (select rowid from orders_search where orders_search match ?)", search and match_expression(search)),
-    ]
-    arguments: list[object] = [*values]
-    for condition, value in conditions:
-        if value:
-            where.append(condition)
-            arguments.append(value)
+    words = match_expression(search or "")
+    tables, where, arguments = "orders", ["key > ?"], [after, *(value for value in (store, stage) if value)]
+    if store:
+        where.append("store = ?")
+    if stage:
+        where.append("stage = ?")
+    if words:  # walked in the order of its rows, so that each page begins where the one before ended
+        tables, where[0] = "orders_search cross join orders on key = orders_search.rowid", "orders_search.rowid > ?"
+        where.append("orders_search match ?")
+        arguments.append(words)
+    by = "orders_search.rowid" if words else "key"
     rows = db.execute(
-        f"select * from orders where {' and '.join(where)} order by key limit {LISTED_AT_ONCE}",
-        arguments,
+        f"select orders.* from {tables} where {' and '.join(where)} order by {by} limit {LISTED_AT_ONCE}", arguments
     ).fetchall()
     return [row["key"] for row in rows], with_parts(db, rows)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +16,6 @@ from crossdock.model import (
     Customer,
     Line,
     Order,
-    Raw,
     Stage,
     Status,
     instant,
@@ -46,22 +44,9 @@ ORDER_COLUMNS = (
     "search",
 )
 
-RAW_LEVEL = 1  # the fastest: a page is packed while the next one is being fetched, and JSON shrinks to a fifth anyway
-
 _encode = msgspec.json.Encoder().encode
 _address = msgspec.json.Decoder(Address).decode
 _options = msgspec.json.Decoder(dict[str, str]).decode
-
-
-def pack(canonical: bytes) -> bytes:
-    """Raw JSON, compressed."""
-    return zlib.compress(canonical, RAW_LEVEL)
-
-
-def unpack(packed: bytes) -> Raw:
-    """The JSON object that `pack` compressed."""
-    raw: Raw = msgspec.json.decode(zlib.decompress(packed))
-    return raw
 
 
 def order_values(order: Order) -> tuple[object, ...]:

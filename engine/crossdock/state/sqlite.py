@@ -150,7 +150,7 @@ class SqliteState:
     async def underived(self, store: str, derivation: str, after: int, limit: int) -> Sequence[PackedRaw]:
         return await self._read(
             packed_raws,
-            "select key, id, raw, as_of from orders join raws on order_key = key "
+            "select key, id, raw, digest, as_of from orders join raws on order_key = key "
             "where store = ? and derivation != ? and key > ? and gone_at is null "
             # its latest view is the one that was set aside: deriving from an earlier one would hide that
             "and not exists (select 1 from set_asides as later where later.store = orders.store and order_id = id) "
@@ -161,7 +161,7 @@ class SqliteState:
     async def underived_set_asides(self, store: str, derivation: str, limit: int) -> Sequence[PackedRaw]:
         return await self._read(
             packed_raws,
-            "select key, order_id as id, raw, as_of from set_asides "
+            "select key, order_id as id, raw, digest, as_of from set_asides "
             "where store = ? and derivation != ? order by key limit ?",
             (store, derivation, limit),
         )
@@ -210,7 +210,9 @@ class SqliteState:
 
     def _reading(self, work: Callable[..., T], args: Sequence[object]) -> T:
         with told_in_words(self._path):
-            return work(self._connections.mine(), *args)
+            db = self._connections.mine()
+            with transaction(db, "deferred"):  # one moment for all that is read: an order lies in three tables
+                return work(db, *args)
 
 
 class _Connections:
@@ -252,9 +254,9 @@ def _bare_connection(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing. A plain BEGIN would fail at its first write if another process had committed in between."""
-    db.execute("begin immediate")
+def transaction(db: sqlite3.Connection, kind: str = "immediate") -> Iterator[None]:
+    """All or nothing. One that writes begins as such: else it would fail if another had committed in between."""
+    db.execute(f"begin {kind}")
     try:
         yield
         db.execute("commit")
