@@ -79,6 +79,7 @@ class StoreReport:
     last_run: Run | None
     lag: timedelta | None
     backlog: int
+    set_aside: int
 
     @property
     def schedule(self) -> str:
@@ -98,10 +99,11 @@ class StoreReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReport:
-    """An order with its timeline: what `crossdock show` shows."""
+    """An order with its timeline: what `crossdock show` shows. `aside` says why its latest view was set aside."""
 
     stored: StoredOrder
     timeline: tuple[kept.Event, ...]
+    aside: str | None
 
 
 @asynccontextmanager
@@ -158,14 +160,28 @@ class Engine:
             raise UsageError(f"{name}: stores.yaml has no store of this name; its stores are: {known}.")
         return found
 
-    async def check(self, name: str) -> Access:
-        """Signs in to a store and tells what its account may not do (S1). Raises CrossdockError."""
-        store = self.store(name)
-        async with _boundary(store):
-            access = await self._connector(store).check()
-            account = kept.Account(identity=access.account.identity, name=access.account.name)
-            await self._prove(store, account)
+    async def check(self, names: Sequence[str]) -> list[Access | CrossdockError]:
+        """Signs in to stores, side by side, and tells what each one's account may not do, or what went wrong (S1)."""
+        stores = [self.store(name) for name in names]
+        signed_in = await asyncio.gather(*(self._access(store) for store in stores))
+        # One by one, so that of two names for one account it is always the later one that is refused.
+        return [await self._proved(store, access) for store, access in zip(stores, signed_in, strict=True)]
+
+    async def _access(self, store: StoreConfig) -> Access | CrossdockError:
+        try:
+            async with _boundary(store):
+                return await self._connector(store).check()
+        except CrossdockError as error:
+            return error
+
+    async def _proved(self, store: StoreConfig, access: Access | CrossdockError) -> Access | CrossdockError:
+        if isinstance(access, CrossdockError):
             return access
+        try:
+            await self._prove(store, kept.Account(identity=access.account.identity, name=access.account.name))
+        except AccountMismatchError as error:
+            return error
+        return access
 
     async def import_store(
         self,
@@ -227,6 +243,7 @@ class Engine:
                 record=records.get(name),
                 last_run=runs.get(name),
                 lag=now - done[name] if name in done else None,
+                set_aside=len(await self.state.set_asides(name)),
                 backlog=sum(stages.get(name, {}).get(stage, 0) for stage in (Stage.AWAITING, Stage.PART_SHIPPED)),
             )
             for name, store in sorted(self.config.stores.items())
@@ -249,7 +266,11 @@ class Engine:
                 f"{name}: order {order} is not here; `crossdock why {name} {order}` tells why, "
                 f"`crossdock import {name} --order {order}` brings it."
             )
-        return OrderReport(stored=stored, timeline=tuple(await self.state.timeline(name, stored.order.id)))
+        return OrderReport(
+            stored=stored,
+            timeline=tuple(await self.state.timeline(name, stored.order.id)),
+            aside=await self._why_aside(name, stored.order.id),
+        )
 
     async def _tell_finished(self, run: int) -> Run:
         """Not after a stop, which plugins must not hold up."""
@@ -342,12 +363,9 @@ class Engine:
                     f"{store.name}: its settings lead to the same {store.connector.name} account as {other} "
                     f"({account.name}). One account has one name: remove one of the two from stores.yaml."
                 )
-        self._accounts[store.name] = account  # before the wait, so that of two names proved at once one is refused
-        try:
-            return await self.state.prove(store.name, store.connector.name, account, frozenset(self.config.stores))
-        except AccountMismatchError:
-            del self._accounts[store.name]
-            raise
+        record = await self.state.prove(store.name, store.connector.name, account, frozenset(self.config.stores))
+        self._accounts[store.name] = account
+        return record
 
     def _connector(self, store: StoreConfig) -> AnyConnector:
         connector = self._connectors.get(store.name)

@@ -383,7 +383,9 @@ class HttpClient:
                 f"{self.store}: the answer to {call.name} is larger than {LARGEST_BODY // 2**20} MiB and was not read "
                 f"to its end. {_to_come(call)}"
             )
-        text = _redacted(_text(body, answer.charset), call.hidden)[:TEXT_LENGTH] if status >= 400 else ""
+        if status >= 400:  # what a refusal says is meant for people, and may repeat what it was asked
+            body = _redacted(_text(body, answer.charset), call.hidden).encode()
+        text = body[: 4 * TEXT_LENGTH].decode(errors="replace")[:TEXT_LENGTH] if status >= 400 else ""
         if status >= 500:
             what = f"the platform answered {status}{_quoted(text)}"
             return _Failed(UnreachableError, what, asked_s=asked_s if status == 503 else None)
@@ -402,6 +404,7 @@ class HttpClient:
 
     def _request_id(self, headers: Mapping[str, str]) -> str | None:
         found = next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
+        found = found and _redacted(found, self._hidden)
         self.counts = replace(self.counts, last_request_id=found)
         return found
 
@@ -451,7 +454,7 @@ class HttpClient:
 
     def _asked_s(self, headers: Mapping[str, str]) -> float | None:
         """The seconds of Retry-After, which may also be a date; None if it is missing or garbage."""
-        text = headers.get("Retry-After")
+        text = headers.get("Retry-After", headers.get("X-Retry-After"))
         seconds = _number(text)
         if seconds is None and (date := _http_date(text)) is not None:
             seconds = max(0.0, (date - self.server_time()).total_seconds())
@@ -504,6 +507,9 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
 
 def _decoded(body: bytes, charset: str | None) -> Json:
     """The JSON in `body`, or None if there is none. JSON is UTF-8; `charset` is believed only where it isn't."""
+    whole = _parsed(body.removeprefix(_BOM))
+    if whole is not None:
+        return whole
     for encoding in ("utf-8-sig", charset or "utf-8"):
         with suppress(UnicodeDecodeError, LookupError):
             text = body.decode(encoding)
@@ -512,7 +518,7 @@ def _decoded(body: bytes, charset: str | None) -> Json:
     return None
 
 
-def _parsed(text: str) -> Json:
+def _parsed(text: bytes | str) -> Json:
     with suppress(ValueError, RecursionError):
         found: Json = msgspec.json.decode(text)
         return found

@@ -161,7 +161,12 @@ class ImportRun:
 
     async def _derive(self, batch: Sequence[PackedRaw]) -> None:
         looks = [
-            _Look(Seen(packed.order_id, unpack(packed.raw), as_of=packed.as_of), packed.digest, is_known=False)
+            _Look(
+                Seen(packed.order_id, unpack(packed.raw), as_of=packed.as_of),
+                packed.digest,
+                canonical=zlib.decompress(packed.raw),
+                is_known=False,
+            )
             for packed in batch
         ]
         await self._save_views(await asyncio.to_thread(self._views, looks, self._platform_time()), {}, None)
@@ -179,8 +184,10 @@ class ImportRun:
         completed = []
         for look in looks:
             seen = look.seen if look.is_known or look.is_skip else await self.connector.complete(look.seen)
-            if seen is not None:
-                completed.append(replace(look, seen=seen))
+            if seen is look.seen:
+                completed.append(look)
+            elif seen is not None:
+                completed.append(replace(look, seen=seen, canonical=b""))
         return completed
 
     async def _save_views(self, views: Sequence[View], held: Mapping[str, Held], bookmark: Bookmark | None) -> None:
@@ -215,11 +222,12 @@ class ImportRun:
             digest = _digest(seen.skip.encode(errors="replace"))
             return _Look(seen, digest, is_known=held is not None and held.digest == digest, is_skip=True)
         try:
-            digest = _digest(_canonical(seen.raw))
-        except (TypeError, ValueError) as error:  # no JSON object: `_view` sets it aside with the same words
-            digest = _digest(str(error).encode(errors="replace"))
+            canonical = _canonical(seen.raw)
+        except (TypeError, ValueError) as error:  # no JSON object: `_finding` sets it aside with the same words
+            return _Look(seen, _digest(str(error).encode(errors="replace")), is_known=False)
+        digest = _digest(canonical)
         is_known = held is not None and (held.digest, held.derivation) == (digest, self.derivation)
-        return _Look(seen, digest, is_known=is_known)
+        return _Look(seen, digest, canonical=canonical, is_known=is_known)
 
     def _views(self, looks: Sequence[_Look], asked_at: datetime) -> list[View]:
         """What each view comes to. Runs in a thread: it is all computing."""
@@ -231,15 +239,15 @@ class ImportRun:
         seen = look.seen
         if look.is_skip and seen.skip is not None:
             return Skip(reason=seen.skip, digest=look.digest)
-        canonical = b"{}"
+        canonical = look.canonical
         try:
-            canonical = _canonical(seen.raw)
+            canonical = canonical or _canonical(seen.raw)
             order = _checked(self.connector.order_from_raw(seen.raw))
             if order.id != seen.id:
                 raise ValueError("its raw gives an order of another id")
         except Exception as error:  # whatever a mapping raises sets this one order aside and lets the others go through
             words = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
-            return SetAside(error=words, raw=pack(canonical), digest=look.digest)
+            return SetAside(error=words, raw=pack(canonical or b"{}"), digest=look.digest)
         return Taken(order=order, raw=pack(canonical), digest=look.digest)
 
     def _would_hold(self, views: Sequence[View], held: Mapping[str, Held]) -> Iterator[tuple[str, Held]]:
@@ -253,12 +261,16 @@ class ImportRun:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A view before it is understood: what it is compared by, and whether that is what is held already."""
+    """A view before it is understood: what it is compared by, and whether that is what is held already.
+
+    `canonical` is its raw as JSON, where that is made already.
+    """
 
     seen: Seen
     digest: bytes
     is_known: bool
     is_skip: bool = False
+    canonical: bytes = b""
 
 
 def derivation_of(connector: AnyConnector) -> str:

@@ -148,7 +148,7 @@ class Order:
     placed_at: datetime
     modified_at: datetime
     currency: str
-    total: Decimal
+    total: Decimal | None
     customer: Customer
     consignments: tuple[Consignment, ...]
     billing: Address | None = None

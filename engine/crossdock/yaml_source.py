@@ -180,8 +180,13 @@ def written(where: Where) -> str:
     return text.removeprefix(".")
 
 
+_LIKE_A_KEY = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=]{20,}")
+
+
 def shortened(text: str, most: int = 60) -> str:
-    """`text` on one line, cut where it is long."""
+    """`text` on one line, cut where it is long; what looks like a key that was put in the wrong place is covered."""
+    if _LIKE_A_KEY.fullmatch(text):
+        return "‹hidden›"
     printable = text if text.isprintable() else repr(text)[1:-1]
     return printable if len(printable) <= most else printable[: most - 1] + "…"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -94,7 +95,7 @@ def order_from_wire(
         placed_at=placed_at,
         modified_at=modified or placed_at,
         currency=_currency(raw_order),
-        total=_required(money(raw_order, "total_inc_tax", ""), raw_order, "total_inc_tax"),
+        total=_amount(raw_order, "total_inc_tax", ""),
         customer=_customer(billing_address),
         consignments=consignments,
         billing=billing_address,
@@ -570,20 +571,27 @@ _WITHOUT_A_PARCEL = ("digital", "giftcertificate")
 
 def _first_price(raw: Raw, where: str, keys: tuple[str, ...]) -> Decimal | None:
     for key in keys:
-        price = money(raw, key, where)
+        price = _amount(raw, key, where)
         if price is not None:
             return price
     return None
 
 
-def _weight_grams(raw: Raw, where: str, grams: Decimal) -> float | None:
-    """Grams of one unit to the milligram. "0.0000" stays 0.0, for the store says so; what it doesn't say is None."""
-    weight = decimal(raw, "weight", where)
-    if weight is None:
+def _amount(raw: Raw, key: str, where: str) -> Decimal | None:
+    """Money, or None where there is none that can be read: a parcel can be packed without, so the order is taken."""
+    try:
+        return money(raw, key, where)
+    except WireError:
         return None
-    if weight < 0:
-        raise WireError(f"{where}weight", "a weight", -1)
-    return _rounded(weight, grams)
+
+
+def _weight_grams(raw: Raw, where: str, grams: Decimal) -> float | None:
+    """Grams of one unit to the milligram. "0.0000" stays 0.0, for the store says so; what is no weight is None."""
+    with suppress(WireError):  # as with an amount
+        weight = decimal(raw, "weight", where)
+        if weight is not None and weight >= 0:
+            return _rounded(weight, grams)
+    return None
 
 
 @lru_cache(maxsize=4096)

@@ -63,7 +63,7 @@ def test_check_tells_which_scope_importing_lacks(desk: Desk) -> None:
     desk.write(desk.entry(settings={"access_token": account.access_token}))
     ran = desk.call("check", secrets=[account.access_token])
     assert ran.code == 1
-    assert "may do nothing." in ran.out
+    assert "may neither import nor write back yet." in ran.out
     assert [bool(re.search("'Orders: (read-only|modify)'", line)) for line in ran.complaints] == [True, True]
 
 

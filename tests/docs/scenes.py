@@ -85,7 +85,7 @@ def _rate_limited(at: Bench) -> None:
 
 def _not_understood(at: Bench) -> None:
     assert at.store is not None
-    at.store.add_order(lines=[{"name": "Anvil", "weight": "heavy"}])
+    at.store.add_order(default_currency_code="", currency_code="", store_default_currency_code="")
 
 
 def _set_aside(at: Bench) -> None:

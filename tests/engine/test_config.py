@@ -764,3 +764,11 @@ def test_the_example_of_the_repository_satisfies_the_schema() -> None:
     schema = json_schema({"bigcommerce": BigCommerce, "corner": Corner})
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(yaml.safe_load((REPOSITORY / "stores.yaml").read_text()), schema)
+
+
+@pytest.mark.parametrize("text", ["stores:\n  acme: {connector: KEY}", "stores:\n  acme: {connector: till, KEY: 1}"])
+def test_a_key_of_an_account_that_was_put_in_the_wrong_place_is_not_shown(file: Path, text: str) -> None:
+    key = "a1B2c3D4e5F6g7H8i9J0kL"
+    told = " ".join(str(mistake) for mistake in reading(file, text.replace("KEY", key)).mistakes)
+    assert "‹hidden›" in told
+    assert key not in told

@@ -974,3 +974,23 @@ async def test_half_an_emoji_in_a_text_does_not_spoil_the_rest_of_the_answer(wir
     wire.get(ORDERS, body=b'[{"id": 1, "note": "\\ud83d", "whole": "\\ud83d\\ude00", "tail": "\\ude00!"}]')
     answer = await client.request("GET", "/orders")
     assert answer.json == [{"id": 1, "note": "\ufffd", "whole": "😀", "tail": "\ufffd!"}]
+
+
+async def test_a_key_that_a_refusal_repeats_in_its_json_is_covered(wire: Wire, client: HttpClient) -> None:
+    wire.get(ORDERS, status=401, payload=[{"message": f"the token {TOKEN} of mia@example.com is unknown"}])
+    wire.get(ORDERS, body="[]", headers={"X-Request-Id": TOKEN})
+    refused = await client.request("GET", "/orders")
+    assert refused.json == [{"message": "the token *** of *** is unknown"}]
+    assert TOKEN not in refused.text
+    answer = await client.request("GET", "/orders")
+    assert (answer.request_id, client.counts.last_request_id) == ("***", "***")
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "X-Retry-After"])
+async def test_a_pause_is_as_long_as_it_was_asked_for(
+    wire: Wire, client: HttpClient, clock: WoundClock, name: str
+) -> None:
+    wire.get(ORDERS, status=429, headers={name: "7"})
+    wire.get(ORDERS, body="[]")
+    await client.get_json("/orders")
+    assert 7 <= sum(clock.sleeps) < 9

@@ -11,6 +11,8 @@ from crossdock.cli.session import Session, pass_session
 from crossdock.state import run_to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crossdock.engine import Engine
     from crossdock.state import Run
 
@@ -46,8 +48,8 @@ def import_(session: Session, store: str, days: int | None, order: str | None, *
         request = ImportRequest(days=days, order=order, dry_run=dry_run)
         with progress(store) as show:
             run = await engine.import_store(store, request, progress=show, waiting=complain)
-        _tell(run, dry_run=dry_run, as_json=as_json)
         set_asides = await engine.set_asides(store)
+        _tell(run, [aside.order_id for aside in set_asides], dry_run=dry_run, as_json=as_json)
         for set_aside in set_asides[:SET_ASIDES_TOLD]:
             complain(
                 f"{store}: order {set_aside.order_id} could not be understood and is set aside; "
@@ -60,11 +62,11 @@ def import_(session: Session, store: str, days: int | None, order: str | None, *
     return session.run(session.config(store), bring)
 
 
-def _tell(run: Run, *, dry_run: bool, as_json: bool) -> None:
+def _tell(run: Run, set_asides: Sequence[str], *, dry_run: bool, as_json: bool) -> None:
     assert run.ended_at is not None
     seconds = (run.ended_at - run.started_at).total_seconds()
     if as_json:
-        json_line({**run_to_json(run), "dry_run": dry_run})
+        json_line({**run_to_json(run), "set_aside_orders": set_asides, "dry_run": dry_run})
         return
     rehearsal = " (dry run: nothing was written)" if dry_run else ""
     requests = f"{run.traffic.requests} request{'' if run.traffic.requests == 1 else 's'}"

@@ -142,8 +142,12 @@ def _table_row(stored: StoredOrder) -> tuple[str, ...]:
         order.customer.name or order.customer.company or order.customer.email or "",
         " | ".join(places),
         _items(order, most=ITEMS_SHOWN),
-        f"{order.total} {order.currency}",
+        _total(order),
     )
+
+
+def _total(order: Order) -> str:
+    return "" if order.total is None else f"{order.total} {order.currency}"
 
 
 def _items(order: Order, *, most: int | None = None) -> str:
@@ -201,6 +205,7 @@ def _report_json(report: OrderReport) -> dict[str, object]:
         **order_to_json(report.stored.store, report.stored.order),
         "imported_at": instant(report.stored.imported_at),
         "updated_at": instant(report.stored.updated_at),
+        "set_aside": report.aside,
         "timeline": [
             {"at": instant(event.at), "event": event.event, "details": event.details} for event in report.timeline
         ],
@@ -210,9 +215,11 @@ def _report_json(report: OrderReport) -> dict[str, object]:
 def _print_report(report: OrderReport) -> None:
     order = report.stored.order
     say(f"{report.stored.store} · order {order.number} · {order.status.name} ({order.stage.value})")
-    say(f"placed {instant(order.placed_at)} · modified {instant(order.modified_at)} · {order.total} {order.currency}")
+    say(f"placed {instant(order.placed_at)} · modified {instant(order.modified_at)} · {_total(order)}")
     customer = (order.customer.name, order.customer.company, order.customer.email, order.customer.phone)
     say(f"customer: {', '.join(text for text in customer if text) or 'unknown'}")
+    if report.aside:
+        say(f"the store's latest view of it is not shown here: {report.aside}")
     for words, text in (("message", order.customer_message), ("staff notes", order.staff_notes)):
         if text:
             say(f"{words}: {text}")
@@ -239,12 +246,12 @@ def _print_report(report: OrderReport) -> None:
         )
     say("\ntimeline")
     for event in report.timeline:
-        details = "; ".join(f"{name}: {_words(value)}" for name, value in event.details.items())
+        details = "; ".join(f"{name}: {_words(name, value)}" for name, value in event.details.items())
         say(f"  {instant(event.at)}  {event.event}  {details}".rstrip())
 
 
-def _words(value: object) -> str:
-    return " → ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _words(name: str, value: object) -> str:
+    return (", " if name == "fields" else " → ").join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @click.command()

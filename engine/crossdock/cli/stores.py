@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -44,18 +43,10 @@ def check(session: Session, names: tuple[str, ...]) -> int:
     chosen = [name for name in names or sorted(config.stores) if name not in reading.broken_stores]
 
     async def sign_in(engine: Engine) -> int:
-        stores = [engine.store(name) for name in chosen]
-        results = await asyncio.gather(*(_access(engine, store.name) for store in stores))
-        return max([_tell(store, result) for store, result in zip(stores, results, strict=True)], default=0)
+        results = await engine.check(chosen)
+        return max([_tell(engine.store(name), result) for name, result in zip(chosen, results, strict=True)], default=0)
 
     return max(misused, session.run(config, sign_in))
-
-
-async def _access(engine: Engine, name: str) -> Access | CrossdockError:
-    try:
-        return await engine.check(name)
-    except CrossdockError as error:
-        return error
 
 
 def _tell(store: StoreConfig, result: Access | CrossdockError) -> int:
@@ -68,8 +59,8 @@ def _tell(store: StoreConfig, result: Access | CrossdockError) -> int:
     details = ", ".join(fact for fact in known if fact)
     lacking = {missing.needed_for.value for missing in result.missing}
     may = [words for purpose, words in (("import", "import"), ("write_back", "write back")) if purpose not in lacking]
-    allowed = " and ".join(may) or "do nothing"
-    say(f"{store.name}: {store.connector.title} store “{account.name}” ({details}); may {allowed}.")
+    allowed = f"may {' and '.join(may)}" if may else "may neither import nor write back yet"
+    say(f"{store.name}: {store.connector.title} store “{account.name}” ({details}); {allowed}.")
     failed = 0
     for missing in result.missing:
         complain(f"{store.name}: {missing.words}")
@@ -115,10 +106,18 @@ def _print(reports: Sequence[StoreReport]) -> None:
                 "" if one.lag is None else span(one.lag),
                 str(one.backlog),
                 "" if run is None or run.traffic.quota_left is None else str(run.traffic.quota_left),
-                run.failure.words if run and run.failure else "",
+                _why(one),
             )
         )
     table(headings, rows)
+
+
+def _why(one: StoreReport) -> str:
+    """What is wrong with a store; its name, with which each message begins, stands in the row already."""
+    run = one.last_run
+    failure = run.failure.words.removeprefix(f"{one.config.name}: ") if run and run.failure else ""
+    aside = f"{one.set_aside} set aside, see `crossdock import`" if one.set_aside else ""
+    return "; ".join(words for words in (failure, aside) if words)
 
 
 def _as_json(one: StoreReport) -> dict[str, object]:
@@ -133,5 +132,6 @@ def _as_json(one: StoreReport) -> dict[str, object]:
         "last_run": run and run_to_json(run),
         "lag_s": None if one.lag is None else int(one.lag.total_seconds()),
         "backlog": one.backlog,
+        "set_aside": one.set_aside,
         "quota_left": run and run.traffic.quota_left,
     }

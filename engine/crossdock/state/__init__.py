@@ -106,7 +106,7 @@ class Run:
 def run_to_json(run: Run) -> dict[str, object]:
     """A run as the JSON that plugins' events and `--json` outputs show."""
     return {
-        "id": run.id,
+        "id": run.id or None,  # a rehearsal has none
         "store": run.store,
         "kind": run.kind.value,
         "started_at": instant(run.started_at),

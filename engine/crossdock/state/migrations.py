@@ -38,7 +38,7 @@ create table orders (
     placed_at text not null,
     modified_at text not null,
     currency text not null,
-    total text not null,                      -- a decimal number
+    total text,                               -- a decimal number
     customer_name text,
     customer_company text,
     customer_email text,

@@ -219,8 +219,12 @@ class _PageWriter:
             "values (?, ?, ?, ?, ?, ?, ?, ?)",
             (self.store, view.id, found.error, found.raw, found.digest, self.derivation, instant(view.as_of), self.at),
         )
-        if key is not None:  # tried with this mapping: the walk over what is to be derived anew goes on behind it
-            self.db.execute("update orders set derivation = ? where key = ?", (self.derivation, key))
+        if key is not None:
+            # Tried with this mapping: the walk over what is to be derived anew goes on behind it. And what the store
+            # says of it now is unclear, perhaps that it is cancelled: nobody shall pack it.
+            self.db.execute(
+                "update orders set derivation = ?, shipping_allowed = 0 where key = ?", (self.derivation, key)
+            )
         # The kind alone: a mapping's words may quote the order, and nothing is ever taken out of the timeline.
         self._event(view.id, "set_aside", {"error": found.error.partition(":")[0]})
         return Verdict.SET_ASIDE

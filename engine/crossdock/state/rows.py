@@ -60,7 +60,7 @@ def order_values(order: Order) -> tuple[object, ...]:
         instant(order.placed_at),
         instant(order.modified_at),
         order.currency,
-        str(order.total),
+        None if order.total is None else str(order.total),
         order.customer.name,
         order.customer.company,
         order.customer.email,
@@ -144,7 +144,7 @@ def stored_order(row: sqlite3.Row, consignments: Sequence[sqlite3.Row], lines: S
         placed_at=moment(row["placed_at"]),
         modified_at=moment(row["modified_at"]),
         currency=row["currency"],
-        total=Decimal(row["total"]),
+        total=None if row["total"] is None else Decimal(row["total"]),
         customer=Customer(
             name=row["customer_name"],
             company=row["customer_company"],

@@ -481,9 +481,9 @@ def test_money_is_exact_and_plain(sent: object, total: str) -> None:
         True,
     ],
 )
-def test_money_that_makes_no_sense_is_refused(sent: object) -> None:
-    with pytest.raises(WireError, match=r"^total_inc_tax: "):
-        read(order(total_inc_tax=sent))
+def test_money_that_makes_no_sense_is_not_known_and_no_reason_to_keep_an_order_out(sent: object) -> None:
+    assert read(order(total_inc_tax=sent)).total is None
+    assert only_line(read(with_line(price_inc_tax=sent, price_ex_tax=sent, base_price=sent))).unit_price is None
 
 
 def test_the_unit_price_is_the_exact_side_of_the_tax() -> None:
@@ -519,6 +519,8 @@ def test_quantities_that_make_no_sense_are_refused_by_their_path(sent: object) -
         ("KGS", "0.0000", 0.0),
         ("KGS", "", None),
         ("KGS", None, None),
+        ("KGS", "heavy", None),
+        ("KGS", "-1", None),
     ],
 )
 def test_weights_leave_in_grams_of_one_unit(unit: str, sent: object, grams: float | None) -> None:
@@ -528,8 +530,6 @@ def test_weights_leave_in_grams_of_one_unit(unit: str, sent: object, grams: floa
 def test_an_unknown_unit_of_weight_is_not_guessed() -> None:
     with pytest.raises(WireError, match="'Stones' is not one of LBS, Ounces, KGS, Grams, Tonnes"):
         read(order(), weight_unit="Stones")
-    with pytest.raises(WireError, match="weight"):
-        read(with_line(weight="-1"))
     assert grams_of("g") == 1
 
 
@@ -743,7 +743,6 @@ def test_an_error_holds_nothing_of_the_buyer() -> None:
         order(billing_address={"email": ["mia@example.com"]}),
         order(billing_address={"phone": {"n": "0400000000"}}),
         order(date_created="mia@example.com"),
-        order(total_inc_tax="mia@example.com"),
         with_line(quantity="mia@example.com"),
     ):
         with pytest.raises(WireError) as caught:
@@ -827,8 +826,8 @@ def test_numbers_as_texts_give_the_same_order() -> None:
 @given(st.decimals(-(10**9), 10**9, places=4))
 def test_money_keeps_its_value(amount: Decimal) -> None:
     total = read(order(total_inc_tax=str(amount))).total
-    exponent = total.as_tuple().exponent
     assert total == amount
+    exponent = total.as_tuple().exponent
     assert isinstance(exponent, int)
     assert -4 <= exponent <= -2
 
