@@ -1,6 +1,6 @@
 """What an import costs, as ratios and counts of one run. `python benchmarks/import.py [--large]`.
 
-- ratio: `crossdock import` of some 10,000 open orders against `bare.py`, whole processes in turn, the median of the pairs;
+- ratio: `crossdock import` of some 10,000 open orders against `bare.py`, whole processes in turn, median of the pairs;
 - requests per 1,000 orders, and those of an import with nothing new;
 - peak memory for 1,000 and, with --large, for 100,000 orders.
 
