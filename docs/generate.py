@@ -16,6 +16,7 @@ import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -285,27 +286,21 @@ MEANINGS = {
 """What a column holds where its migration has no comment, by `table.column` or by the column alone."""
 
 
-def database() -> sqlite3.Connection:
+@contextmanager
+def database() -> Iterator[sqlite3.Connection]:
     """An empty database with today's tables."""
-    made = Database(memory=True)
-    schema.apply(made)
-    connection: sqlite3.Connection = made.conn
-    return connection
-
-
-def tables(connection: sqlite3.Connection) -> dict[str, list[str]]:
-    """Every table that people may look into, with its columns."""
-    names = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
-    shown = [name for name in names if not name.startswith(("_", "sqlite_")) and "search" not in name]
-    return {name: [row[1] for row in connection.execute(f"pragma table_info({name})")] for name in shown}
+    with closing(Database(memory=True)) as made:
+        schema.apply(made)
+        yield made.conn
 
 
 def table(name: str) -> str:
-    connection = database()
-    (statement,) = connection.execute("select sql from sqlite_master where name = ?", (name,)).fetchone()
+    with database() as connection:
+        (statement,) = connection.execute("select sql from sqlite_master where name = ?", (name,)).fetchone()
+        columns = connection.execute(f"pragma table_info({name})").fetchall()
     comments = {found[1]: found[2] for found in re.finditer(r"^\s*(\w+) [^\n]*?-- (.+)$", statement, re.MULTILINE)}
     rows = []
-    for _, column, kind, needed, _, in_key in connection.execute(f"pragma table_info({name})"):
+    for _, column, kind, needed, _, in_key in columns:
         words = comments.get(column) or MEANINGS.get(f"{name}.{column}") or MEANINGS.get(column, "")
         rows.append((f"`{column}`", f"{kind.lower()}{'' if needed or in_key else ', may be null'}", words))
     return _table(("column", "kind", "meaning"), rows)

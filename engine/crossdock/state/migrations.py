@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -168,5 +170,6 @@ create trigger orders_search_delete after delete on orders begin
 end
 """
 
-MIGRATION_NAMES = frozenset(migration.name for migration in schema.pending(Database(memory=True)))
+with closing(Database(memory=True)) as _empty:
+    MIGRATION_NAMES = frozenset(migration.name for migration in schema.pending(_empty))
 """All steps that this version knows; a database with others was written by a newer one."""

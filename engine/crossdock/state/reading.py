@@ -31,9 +31,11 @@ LISTED_AT_ONCE = 200  # orders read with one look at their lines
 def unseen_orders(db: sqlite3.Connection, store: str, since: datetime, limit: int) -> Sequence[str]:
     stages = msgspec.json.encode(sorted(OPEN_STAGES)).decode()
     rows = db.execute(
-        "select id, as_of from orders where store = ?1 and stage in (select value from json_each(?2)) and as_of < ?3 "
-        "union select order_id, as_of from set_asides where store = ?1 and as_of < ?3 order by as_of limit ?4",
-        (store, stages, instant(since), limit),
+        "select id, as_of from orders "
+        "where store = :store and stage in (select value from json_each(:stages)) and as_of < :since "
+        "union select order_id, as_of from set_asides where store = :store and as_of < :since "
+        "order by as_of limit :limit",
+        {"store": store, "stages": stages, "since": instant(since), "limit": limit},
     )
     return [id for id, _ in rows]
 
