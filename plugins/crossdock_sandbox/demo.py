@@ -117,6 +117,7 @@ class Demo:
             "that are here are as the store has them.",
             fg="green",
         )
+        click.echo("Next: `crossdock sandbox` to try it yourself, or docs/tutorial/first-import.md for your own store.")
         return True
 
     def _as_sold(self, order_id: int) -> tuple[int, int]:

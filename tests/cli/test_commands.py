@@ -29,7 +29,7 @@ def test_check_says_whose_account_each_store_is_and_what_it_may(desk: Desk) -> N
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (
         "acme: BigCommerce store “Sandbox Outfitters” (sandbox, Australia/Perth, AUD, KGS); "
-        "may import and write back.\n"
+        "its key allows import and write-back.\n"
     )
 
 

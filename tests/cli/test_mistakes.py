@@ -63,7 +63,7 @@ def test_check_tells_which_scope_importing_lacks(desk: Desk) -> None:
     desk.write(desk.entry(settings={"access_token": account.access_token}))
     ran = desk.call("check", secrets=[account.access_token])
     assert ran.code == 1
-    assert "may neither import nor write back yet." in ran.out
+    assert "its key allows neither import nor write-back." in ran.out
     assert [bool(re.search("'Orders: (read-only|modify)'", line)) for line in ran.complaints] == [True, True]
 
 
@@ -72,7 +72,7 @@ def test_a_key_that_may_only_read_is_enough_without_write_back(desk: Desk) -> No
     settings = {"access_token": account.access_token}
     desk.write(desk.entry(settings=settings))
     ran = desk.call("check", secrets=[account.access_token])
-    assert (ran.code, ran.out.endswith("may import.\n")) == (1, True)
+    assert (ran.code, ran.out.endswith("its key allows import.\n")) == (1, True)
     assert "'Orders: modify'" in ran.err
     desk.write(desk.entry(settings=settings, write_back="false"))
     assert desk.call("check").code == 0

@@ -58,8 +58,8 @@ def _tell(store: StoreConfig, result: Access | CrossdockError) -> int:
     known = [account.identity, account.timezone, account.currency, account.weight_unit]
     details = ", ".join(fact for fact in known if fact)
     lacking = {missing.needed_for.value for missing in result.missing}
-    may = [words for purpose, words in (("import", "import"), ("write_back", "write back")) if purpose not in lacking]
-    allowed = f"may {' and '.join(may)}" if may else "may neither import nor write back yet"
+    may = [words for purpose, words in (("import", "import"), ("write_back", "write-back")) if purpose not in lacking]
+    allowed = f"its key allows {' and '.join(may)}" if may else "its key allows neither import nor write-back"
     say(f"{store.name}: {store.connector.title} store “{account.name}” ({details}); {allowed}.")
     failed = 0
     for missing in result.missing:
