@@ -15,7 +15,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from crossdock import state as kept
-from crossdock.clock import Clock, SystemClock
+from crossdock.clock import Clock, SystemClock, ago, span
 from crossdock.config import Config, StoreConfig
 from crossdock.connector import Access, AnyConnector
 from crossdock.errors import (
@@ -237,13 +237,14 @@ class Engine:
         records = {record.name: record for record in await self.state.stores()}
         runs, stages = await self.state.last_runs(), await self.state.stage_counts()
         now, done = self._clock.now(), await self.state.last_done()
+        set_asides = await self.state.set_aside_counts()
         return [
             StoreReport(
                 config=store,
                 record=records.get(name),
                 last_run=runs.get(name),
                 lag=now - done[name] if name in done else None,
-                set_aside=len(await self.state.set_asides(name)),
+                set_aside=set_asides.get(name, 0),
                 backlog=sum(stages.get(name, {}).get(stage, 0) for stage in (Stage.AWAITING, Stage.PART_SHIPPED)),
             )
             for name, store in sorted(self.config.stores.items())
@@ -359,9 +360,8 @@ class Engine:
         for other, known in self._accounts.items():
             same = self.config.stores[other].connector is store.connector and known.identity == account.identity
             if same and other != store.name:
-                raise AccountMismatchError(
-                    f"{store.name}: its settings lead to the same {store.connector.name} account as {other} "
-                    f"({account.name}). One account has one name: remove one of the two from stores.yaml."
+                raise AccountMismatchError.of_two_names(
+                    store.name, other, connector=store.connector.name, account=account.name
                 )
         record = await self.state.prove(store.name, store.connector.name, account, frozenset(self.config.stores))
         self._accounts[store.name] = account
@@ -376,13 +376,13 @@ class Engine:
         return connector
 
     async def _why_aside(self, name: str, order_id: str) -> str | None:
-        for aside in await self.state.set_asides(name):
-            if aside.order_id == order_id:
-                return (
-                    f"it could not be understood ({aside.error}) and is set aside; it is tried again when it changes "
-                    "or crossdock's mapping does"
-                )
-        return None
+        aside = await self.state.set_aside(name, order_id)
+        if aside is None:
+            return None
+        return (
+            f"it could not be understood ({aside.error}) and is set aside; it is tried again when it changes "
+            "or crossdock's mapping does"
+        )
 
     def _why_here(self, stored: StoredOrder) -> str:
         order, now = stored.order, self._clock.now()
@@ -498,27 +498,6 @@ async def _open_state(config: Config, plugins: Plugins) -> State:
             "install one that does, or name a file."
         )
     return state
-
-
-def span(length: timedelta) -> str:
-    """`1h30m`: a length of time in the form of `stores.yaml`, its two largest units."""
-    seconds = int(length.total_seconds())
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts[:2]) or "0s"
-
-
-def ago(passed: timedelta) -> str:
-    """`2 minutes ago`: a time span as people say it."""
-    seconds = int(passed.total_seconds())
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            count = seconds // length
-            return f"{count} {unit}{'s' if count != 1 else ''} ago"
-    return "just now"
 
 
 def _day_and_time(moment: datetime) -> str:

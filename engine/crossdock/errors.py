@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class CrossdockError(Exception):
@@ -84,6 +85,14 @@ class PermissionMissingError(ActionNeededError):
 
 class AccountMismatchError(ActionNeededError):
     """The settings point to another account than this store's name stands for, or to one that has a name already."""
+
+    @classmethod
+    def of_two_names(cls, store: str, other: str, *, connector: str, account: str) -> Self:
+        """Two names of `stores.yaml` that lead to one account, which is called `account`."""
+        return cls(
+            f"{store}: its settings lead to the same {connector} account as {other} ({account}). "
+            "One account has one name: remove one of the two from stores.yaml."
+        )
 
 
 class RefusedError(ConnectorError):

@@ -383,9 +383,10 @@ class HttpClient:
                 f"{self.store}: the answer to {call.name} is larger than {LARGEST_BODY // 2**20} MiB and was not read "
                 f"to its end. {_to_come(call)}"
             )
+        text = ""
         if status >= 400:  # what a refusal says is meant for people, and may repeat what it was asked
-            body = _redacted(_text(body, answer.charset), call.hidden).encode()
-        text = body[: 4 * TEXT_LENGTH].decode(errors="replace")[:TEXT_LENGTH] if status >= 400 else ""
+            words = _redacted(_text(body, answer.charset), call.hidden)
+            text, body = words[:TEXT_LENGTH], words.encode()
         if status >= 500:
             what = f"the platform answered {status}{_quoted(text)}"
             return _Failed(UnreachableError, what, asked_s=asked_s if status == 503 else None)

@@ -27,13 +27,13 @@ from crossdock.state import (
     Gone,
     Held,
     PackedRaw,
+    Saved,
     SetAside,
     Skip,
     State,
     Taken,
     Verdict,
     View,
-    counts_of,
 )
 
 log = logging.getLogger("crossdock.importing")
@@ -60,11 +60,11 @@ class Tally:
         """The reasons, the most frequent first."""
         return dict(self.reasons.most_common())
 
-    def add(self, counts: Counts, views: Sequence[View], verdicts: Mapping[str, Verdict]) -> None:
+    def add(self, views: Sequence[View], saved: Saved) -> None:
         """One page more; whoever watches is told the counts so far."""
-        self.counts += counts
+        self.counts += saved.counts
         for view in views:
-            if isinstance(view.finding, Skip) and verdicts[view.id] is Verdict.SKIPPED:
+            if isinstance(view.finding, Skip) and saved.verdicts[view.id] is Verdict.SKIPPED:
                 reason = view.finding.reason
                 is_told = reason in self.reasons or len(self.reasons) < REASONS_KEPT
                 self.reasons[reason if is_told else "other reasons"] += 1
@@ -160,21 +160,12 @@ class ImportRun:
         return seen is not None
 
     async def _derive(self, batch: Sequence[PackedRaw]) -> None:
-        looks = [
-            _Look(
-                Seen(packed.order_id, unpack(packed.raw), as_of=packed.as_of),
-                packed.digest,
-                canonical=zlib.decompress(packed.raw),
-                is_known=False,
-            )
-            for packed in batch
-        ]
-        await self._save_views(await asyncio.to_thread(self._views, looks, self._platform_time()), {}, None)
+        await self._save_views(await asyncio.to_thread(self._views_of, batch, self._platform_time()), {}, None)
 
     async def _save(self, seen: Sequence[Seen], asked_at: datetime, bookmark: Bookmark | None) -> None:
         latest = {one.id: one for one in seen}
-        held = {**await self.state.held(self.store, list(latest))}
-        held |= {id: self.rehearsed[id] for id in latest if id in self.rehearsed}
+        rehearsed = {id: self.rehearsed[id] for id in latest if id in self.rehearsed}
+        held = {**await self.state.held(self.store, list(latest)), **rehearsed}
         looks = await asyncio.to_thread(self._looks, latest.values(), held)
         views = await asyncio.to_thread(self._views, await self._completed(looks), asked_at)
         await self._save_views(views, held, bookmark)
@@ -193,13 +184,13 @@ class ImportRun:
     async def _save_views(self, views: Sequence[View], held: Mapping[str, Held], bookmark: Bookmark | None) -> None:
         if self.run is None:
             self.rehearsed.update(self._would_hold(views, held))
-            verdicts: Mapping[str, Verdict] = {view.id: _verdict(view.finding, held.get(view.id)) for view in views}
-            self.tally.add(counts_of(verdicts.values()), views, verdicts)
+            verdicts = {view.id: _verdict(view.finding, held.get(view.id)) for view in views}
+            self.tally.add(views, Saved(verdicts=verdicts))
             return
         saved = await self.state.save_page(
             self.store, self.run, views, bookmark, derivation=self.derivation, at=self.clock.now()
         )
-        self.tally.add(saved.counts, views, saved.verdicts)
+        self.tally.add(views, saved)
         log.info("%s: saved a page of %d orders", self.store, len(views))
         if saved.counts.imported and self.events.has_listeners("order_imported"):
             await self._tell(views, saved.verdicts)
@@ -228,6 +219,14 @@ class ImportRun:
         digest = _digest(canonical)
         is_known = held is not None and (held.digest, held.derivation) == (digest, self.derivation)
         return _Look(seen, digest, canonical=canonical, is_known=is_known)
+
+    def _views_of(self, batch: Sequence[PackedRaw], asked_at: datetime) -> list[View]:
+        """The views of raws that are held, each by the digest it was saved with. Runs in a thread, too."""
+        looks = [
+            _Look(Seen(packed.order_id, unpack(packed.raw), as_of=packed.as_of), packed.digest, is_known=False)
+            for packed in batch
+        ]
+        return self._views(looks, asked_at)
 
     def _views(self, looks: Sequence[_Look], asked_at: datetime) -> list[View]:
         """What each view comes to. Runs in a thread: it is all computing."""

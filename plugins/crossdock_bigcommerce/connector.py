@@ -72,7 +72,7 @@ class BigCommerce(Connector[BigCommerceSettings]):
     async def check(self) -> Access:
         return Access(account=await self.account(), missing=await self._api.missing_permissions())
 
-    async def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
+    def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
         walk = Walk(
             self._api,
             self._views,
@@ -81,8 +81,7 @@ class BigCommerce(Connector[BigCommerceSettings]):
             days=self.settings.import_days,
             now=self.http.server_time().replace(microsecond=0),
         )
-        async for page in walk.pages(cursor, since):
-            yield page
+        return walk.pages(cursor, since)
 
     async def fetch(self, order_id: str) -> Seen | None:
         if not order_id.isascii() or not order_id.isdigit():

@@ -7,18 +7,15 @@ something is wrong. No value of a buyer gets into an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from html import unescape
 from html.entities import html5
-from typing import TypeAlias
 
 from crossdock import Json, Raw
-
-Cleaner: TypeAlias = "Callable[[str], str]"
 
 
 class WireError(ValueError):

@@ -18,7 +18,6 @@ from .record import Extras
 
 _DAY = 86_400
 SPREAD_S = 60 * _DAY  # created and modified times lie in the last sixty days
-OLD_S = 40 * _DAY  # orders from before lack the newer keys of options and lines
 
 _BLOCK: tuple[tuple[int, str], ...] = (
     *[(11, "plain")] * 9,

@@ -9,6 +9,7 @@ import click
 
 from crossdock.cli.output import complain, json_line, say, table
 from crossdock.cli.session import Session, pass_session
+from crossdock.clock import span
 from crossdock.errors import CrossdockError
 from crossdock.model import instant
 from crossdock.state import run_to_json
@@ -90,8 +91,6 @@ def stores(session: Session, *, as_json: bool) -> int:
 
 
 def _print(reports: Sequence[StoreReport]) -> None:
-    from crossdock.engine import span  # noqa: PLC0415 -- loaded by now; `--help` does without it
-
     headings = ("STORE", "STATE", "SCHEDULE", "LAST RUN", "LAG", "BACKLOG", "QUOTA LEFT", "WHY")
     rows = []
     for one in reports:

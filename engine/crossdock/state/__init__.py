@@ -206,10 +206,14 @@ class Bookmark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What saving a page came to, and what each of its views did, by the order's id."""
+    """What saving a page came to: what each of its views did, by the order's id."""
 
-    counts: Counts
     verdicts: Mapping[str, Verdict]
+
+    @property
+    def counts(self) -> Counts:
+        """The counts of the page."""
+        return counts_of(self.verdicts.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,6 +382,14 @@ class State(Protocol):
 
     async def skip(self, store: str, order_id: str) -> KeptSkip | None:
         """Why an order was not taken, if it was seen and skipped."""
+        ...
+
+    async def set_aside(self, store: str, order_id: str) -> KeptSetAside | None:
+        """What an order's mapping said, if its latest view couldn't be understood."""
+        ...
+
+    async def set_aside_counts(self) -> Mapping[str, int]:
+        """How many orders of each store are set aside; stores without any are left out."""
         ...
 
     async def set_asides(self, store: str) -> Sequence[KeptSetAside]:

@@ -28,7 +28,6 @@ from crossdock.state import (
     Taken,
     Verdict,
     View,
-    counts_of,
 )
 from crossdock.state.reading import orders_by_key
 from crossdock.state.rows import (
@@ -87,20 +86,19 @@ def save_page(
     at: datetime,
 ) -> Saved:
     page = _PageWriter(db, store, derivation, at, mark_seen=bookmark is None or bookmark.swept_since is not None)
-    verdicts = page.save(views)
-    counts = counts_of(verdicts.values())
+    saved = Saved(verdicts=page.save(views))
     if bookmark is not None:
         db.execute(
             "update stores set cursor = ? where name = ?", (msgspec.json.encode(bookmark.cursor).decode(), store)
         )
         if bookmark.sweep_finished and bookmark.swept_since is not None:
             db.execute("update stores set swept_since = ? where name = ?", (instant(bookmark.swept_since), store))
-    names = Counts.__slots__
+    names, counts = Counts.__slots__, saved.counts
     db.execute(
         f"update runs set {', '.join(f'{name} = {name} + ?' for name in names)} where id = ?",
         (*(getattr(counts, name) for name in names), run),
     )
-    return Saved(counts=counts, verdicts=verdicts)
+    return saved
 
 
 class _PageWriter:

@@ -118,9 +118,22 @@ def find_skip(db: sqlite3.Connection, store: str, order_id: str) -> KeptSkip | N
     return None if row is None else KeptSkip(order_id=order_id, reason=row["reason"], seen_at=moment(row["seen_at"]))
 
 
+def find_set_aside(db: sqlite3.Connection, store: str, order_id: str) -> KeptSetAside | None:
+    row = db.execute("select * from set_asides where store = ? and order_id = ?", (store, order_id)).fetchone()
+    return None if row is None else _set_aside(row)
+
+
 def set_asides_of(db: sqlite3.Connection, store: str) -> Sequence[KeptSetAside]:
     rows = db.execute("select * from set_asides where store = ? order by key", (store,))
-    return [KeptSetAside(order_id=row["order_id"], error=row["error"], seen_at=moment(row["seen_at"])) for row in rows]
+    return [_set_aside(row) for row in rows]
+
+
+def _set_aside(row: sqlite3.Row) -> KeptSetAside:
+    return KeptSetAside(order_id=row["order_id"], error=row["error"], seen_at=moment(row["seen_at"]))
+
+
+def count_set_asides(db: sqlite3.Connection) -> Mapping[str, int]:
+    return dict(db.execute("select store, count(*) from set_asides group by store"))
 
 
 def count_stages(db: sqlite3.Connection) -> Mapping[str, Mapping[Stage, int]]:

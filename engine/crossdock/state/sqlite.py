@@ -52,8 +52,10 @@ from crossdock.state.locks import FileLock, hold_exclusive, hold_shared, store_l
 from crossdock.state.migrations import MIGRATION_NAMES, schema
 from crossdock.state.pages import held_rows, save_page
 from crossdock.state.reading import (
+    count_set_asides,
     count_stages,
     find_order,
+    find_set_aside,
     find_skip,
     orders_after,
     packed_raws,
@@ -189,6 +191,12 @@ class SqliteState:
 
     async def skip(self, store: str, order_id: str) -> KeptSkip | None:
         return await self._read(find_skip, store, order_id)
+
+    async def set_aside(self, store: str, order_id: str) -> KeptSetAside | None:
+        return await self._read(find_set_aside, store, order_id)
+
+    async def set_aside_counts(self) -> Mapping[str, int]:
+        return await self._read(count_set_asides)
 
     async def set_asides(self, store: str) -> Sequence[KeptSetAside]:
         return await self._read(set_asides_of, store)
@@ -400,10 +408,7 @@ def _prove(
         )
     for (other,) in others:
         if other in configured:
-            raise AccountMismatchError(
-                f"{store}: its settings lead to the same {connector} account as {other} ({account.name}). "
-                "One account has one name: remove one of the two from stores.yaml."
-            )
+            raise AccountMismatchError.of_two_names(store, other, connector=connector, account=account.name)
     return None if known is None else store_record(known)
 
 
