@@ -13,7 +13,12 @@ import aioresponses.core
 import pytest
 from aiohttp.client_proto import ResponseHandler
 from aioresponses import aioresponses as Wire
+from hypothesis import settings
 from support.clock import WoundClock
+
+# A slow machine is no failure.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # aioresponses 0.7.9 doesn't know what aiohttp 3.14 wants of a response; to be dropped with the release that does.
 if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:

@@ -106,6 +106,8 @@ class Seen:
 class Page:
     """What one step of an import brought; saved in one transaction, after which the import can go on from `cursor`.
 
+    More than a thousand orders are saved in parts, and a kill in between repeats the page.
+
     Every page that belongs to a sweep (a walk over all open orders) carries in `swept_since` the platform's time at
     which that sweep began; the page that ends it also says `sweep_finished`.
     """
@@ -118,6 +120,10 @@ class Page:
     def __post_init__(self) -> None:
         if not isinstance(self.cursor, Mapping):
             raise TypeError(f"Page.cursor is {type(self.cursor).__name__}: it should be a JSON object")
+        if not isinstance(self.seen, tuple | list):
+            raise TypeError(f"Page.seen is {type(self.seen).__name__}: it should be a tuple")
+        if self.swept_since is not None and self.swept_since.tzinfo is None:
+            raise ValueError("Page.swept_since has no time zone: give an aware datetime")
         if not all(isinstance(one, Seen) for one in self.seen):
             raise TypeError("Page.seen holds something else than Seen")
 

@@ -6,42 +6,42 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random, SystemRandom
 
 import aiohttp
-from pydantic import SecretStr
 
 from crossdock import state as kept
-from crossdock.clock import Clock, SystemClock, ago, span
+from crossdock.asking import answer
+from crossdock.boundary import boundary
+from crossdock.clock import Clock, SystemClock, span
 from crossdock.config import Config, StoreConfig
+from crossdock.connections import Connections, account_of
 from crossdock.connector import Access, AnyConnector
-from crossdock.errors import (
-    AccountMismatchError,
-    ActionNeededError,
-    CrossdockError,
-    PluginError,
-    RetryableError,
-    StateError,
-    UsageError,
-)
+from crossdock.errors import AccountMismatchError, CrossdockError, PluginError, StateError, UsageError
 from crossdock.events import Events
+from crossdock.explaining import Explanation
 from crossdock.http import HttpClient, HttpCounts, open_session
 from crossdock.importing import ImportRun, Tally, derivation_of
+from crossdock.logs import about
 from crossdock.model import Stage
 from crossdock.plugins import Plugins
+from crossdock.standing import after_failure, after_success
 from crossdock.state import (
+    Begun,
     Counts,
     Failure,
     LockPurpose,
     Outcome,
     Run,
     RunKind,
+    Standing,
     State,
     StoredOrder,
     StoreRecord,
+    StoreState,
     Traffic,
     Waiting,
     run_to_json,
@@ -50,9 +50,8 @@ from crossdock.state.sqlite import open_sqlite
 
 log = logging.getLogger("crossdock")
 
-_KINDS: tuple[type[ActionNeededError], ...] = (ActionNeededError, *ActionNeededError.__subclasses__())
-FOR_A_PERSON = frozenset(kind.__name__ for kind in _KINDS)
-"""The kinds of failure after which a store waits for its owner."""
+RUNS_KEPT = timedelta(days=90)  # long enough to see what a store did in the last season
+AT_ONCE = 200  # orders erased in one transaction, which imports wait for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +75,7 @@ class StoreReport:
 
     config: StoreConfig
     record: StoreRecord | None
+    standing: Standing | None
     last_run: Run | None
     lag: timedelta | None
     backlog: int
@@ -89,12 +89,30 @@ class StoreReport:
         return f"cron {self.config.cron} {self.config.timezone or ''}".rstrip()
 
     @property
-    def state(self) -> str:
-        """`ok`, `retrying` or `needs_credentials`, in the words of the reference."""
-        failure = self.last_run and self.last_run.failure
-        if not failure:
-            return "ok"
-        return "needs_credentials" if failure.kind in FOR_A_PERSON else "retrying"
+    def state(self) -> StoreState:
+        """A store that was never imported is `ok`: nothing is wrong with it as far as is known."""
+        return StoreState.OK if self.standing is None else self.standing.state
+
+    @property
+    def since(self) -> datetime | None:
+        """When it came to that state."""
+        if self.standing is None:
+            return None
+        return self.standing.paused_at or self.standing.since
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why its imports fail, if they do."""
+        return None if self.standing is None else self.standing.failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseKept:
+    """What keeping house came to. `is_clean` is whether all that was erased is gone from the file, too."""
+
+    erased: int
+    runs_pruned: int
+    is_clean: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +163,19 @@ class Engine:
     ) -> None:
         self.config = config
         self.state = state
-        self._session = session
         self._events = events
         self._clock = clock
         self._random = random
-        self._connectors: dict[str, AnyConnector] = {}
-        self._accounts: dict[str, kept.Account] = {}
+        self._connections = Connections(config.stores, state, session, clock=clock, random=random)
+        self._explanation = Explanation(state, self._connections, clock)
+
+    def take_over(self, config: Config) -> None:
+        """Works by this configuration from now on; runs that are under way end as they began.
+
+        What concerns the whole process, `config.engine`, stays as it was when the engine was opened.
+        """
+        self.config = replace(config, engine=self.config.engine)
+        self._connections.take_over(config.stores)
 
     def store(self, name: str) -> StoreConfig:
         """The store of this name. Raises UsageError."""
@@ -169,8 +194,9 @@ class Engine:
 
     async def _access(self, store: StoreConfig) -> Access | CrossdockError:
         try:
-            async with _boundary(store):
-                return await self._connector(store).check()
+            async with boundary(store):
+                connector = self._connections.connector(store)
+                return await answer(connector, connector.check)
         except CrossdockError as error:
             return error
 
@@ -178,7 +204,7 @@ class Engine:
         if isinstance(access, CrossdockError):
             return access
         try:
-            await self._prove(store, kept.Account(identity=access.account.identity, name=access.account.name))
+            await self._connections.prove_account(store, account_of(access.account))
         except AccountMismatchError as error:
             return error
         return access
@@ -192,49 +218,52 @@ class Engine:
         waiting: Waiting = lambda words: None,
     ) -> Run:
         """One import now, after any other of this store. Raises what made it fail, once that is recorded."""
+        ended = await self._imported(self.store(name), request, progress, waiting)
+        if ended.error is not None:
+            raise ended.error
+        return ended.run
+
+    async def import_due(self, name: str, *, progress: Callable[[Counts], None]) -> Standing | None:
+        """One import by schedule; how the store stands after it, or None where it stands as before and well.
+
+        A failure of the store is recorded, and logged when it begins and when it ends; it isn't raised. Raises
+        StateError, which is no fault of the store.
+        """
         store = self.store(name)
-        tally = Tally(progress)
-        async with self.state.lock(name, LockPurpose.IMPORT, waiting):
-            if request.dry_run:
-                began = self._clock.now()
-                async with _boundary(store):
-                    connector = self._connector(store)
-                    await self._import(store, connector, request, run=None, tally=tally)
-                return Run(
-                    id=0,
-                    store=name,
-                    kind=request.kind,
-                    started_at=began,
-                    ended_at=self._clock.now(),
-                    outcome=Outcome.DONE,
-                    counts=tally.counts,
-                    reasons=tally.sorted_reasons,
-                    traffic=_traffic(connector.http, HttpCounts()),
-                    failure=None,
-                )
-            run = await self.state.begin_run(name, request.kind, self._clock.now())
-            try:
-                async with self._recorded(store, run, tally):
-                    await self._import(store, self._connector(store), request, run=run, tally=tally)
-            except CrossdockError:
-                await self._tell_finished(run)
-                raise
-            return await self._tell_finished(run)
+        ended = await self._imported(store, ImportRequest(), progress, lambda words: None)
+        if isinstance(ended.error, StateError):
+            raise ended.error
+        if ended.after is not None:
+            _log_change(name, ended.before, ended.after)
+        return ended.after
+
+    async def pause(self, name: str) -> bool:
+        """Stops scheduled imports of a store until `resume`, in whatever process; whether that is news."""
+        return await self.state.pause(self.store(name).name, self._clock.now())
+
+    async def resume(self, name: str) -> bool:
+        """Lets a paused store go on; whether that is news."""
+        return await self.state.resume(self.store(name).name)
+
+    async def keep_house(self) -> HouseKept:
+        """Forgets old runs and erases buyers' personal data past `keep_days`, a little at a time."""
+        now, runs, erased = self._clock.now(), 0, 0
+        while pruned := await self.state.prune_runs(now - RUNS_KEPT):
+            runs += pruned
+        if self.config.engine.keep_days is not None:
+            before = now - timedelta(days=self.config.engine.keep_days)
+            while some := await self.state.erase(before, now, AT_ONCE):
+                erased += some
+        return HouseKept(erased=erased, runs_pruned=runs, is_clean=await self.state.scrub())
 
     async def why(self, name: str, order: str) -> str:
         """Why an order is here, is not here, or isn't moving: one sentence, asking the store if needed."""
-        store = self.store(name)
-        stored = await self.state.order(name, order)
-        if stored is not None:
-            aside = await self._why_aside(name, stored.order.id)
-            return f"{self._why_here(stored)}{f'; it has changed since, but {aside}' if aside else ''}."
-        if aside := await self._why_aside(name, order):
-            return f"the store has it, but {aside}."
-        return await self._why_not_here(store, order)
+        return await self._explanation.why(self.store(name), order)
 
     async def stores(self) -> list[StoreReport]:
         """How each configured store stands."""
         records = {record.name: record for record in await self.state.stores()}
+        standings = await self.state.standings()
         runs, stages = await self.state.last_runs(), await self.state.stage_counts()
         now, done = self._clock.now(), await self.state.last_done()
         set_asides = await self.state.set_aside_counts()
@@ -242,6 +271,7 @@ class Engine:
             StoreReport(
                 config=store,
                 record=records.get(name),
+                standing=standings.get(name),
                 last_run=runs.get(name),
                 lag=now - done[name] if name in done else None,
                 set_aside=set_asides.get(name, 0),
@@ -260,7 +290,7 @@ class Engine:
 
     async def show(self, name: str, order: str) -> OrderReport:
         """One order by id or number, with its timeline. Raises CrossdockError where it isn't here."""
-        self.store(name)
+        store = self.store(name)
         stored = await self.state.order(name, order)
         if stored is None:
             raise CrossdockError(
@@ -270,43 +300,88 @@ class Engine:
         return OrderReport(
             stored=stored,
             timeline=tuple(await self.state.timeline(name, stored.order.id)),
-            aside=await self._why_aside(name, stored.order.id),
+            aside=await self._explanation.why_aside(store, stored.order.id),
         )
-
-    async def _tell_finished(self, run: int) -> Run:
-        """Not after a stop, which plugins must not hold up."""
-        ended = await self.state.run(run)
-        await self._events.tell("run_finished", [{"run": run_to_json(ended)}])
-        return ended
-
-    @asynccontextmanager
-    async def _recorded(self, store: StoreConfig, run: int, tally: Tally) -> AsyncGenerator[None, None]:
-        """Records how the run ended, whichever way it ends."""
-        known = self._connectors.get(store.name)
-        before = known.http.counts if known else HttpCounts()
-        outcome, failure = Outcome.FAILED, None
-        try:
-            async with _boundary(store):
-                yield
-            outcome = Outcome.DONE
-        except asyncio.CancelledError:
-            outcome = Outcome.STOPPED
-            raise
-        except CrossdockError as error:
-            failure = Failure(kind=type(error).__name__, words=str(error))
-            raise
-        finally:
-            connector = self._connectors.get(store.name)
-            traffic = _traffic(connector.http, before) if connector else Traffic()
-            with suppress(StateError):  # what is wrong with the database is being told already, or by the next command
-                ended = self.state.end_run(
-                    run, outcome, self._clock.now(), traffic=traffic, reasons=tally.sorted_reasons, failure=failure
-                )
-                await asyncio.shield(ended)
 
     async def set_asides(self, name: str) -> Sequence[kept.KeptSetAside]:
         """The orders of a store that could not be understood."""
         return await self.state.set_asides(name)
+
+    async def _imported(
+        self, store: StoreConfig, request: ImportRequest, progress: Callable[[Counts], None], waiting: Waiting
+    ) -> _Ended:
+        tally = Tally(progress)
+        async with self.state.lock(store.name, LockPurpose.IMPORT, waiting):
+            if request.dry_run:
+                return _Ended(await self._rehearsed(store, request, tally))
+            begun = await self.state.begin_run(store.name, request.kind, self._clock.now())
+            with about(store.name, begun.run):
+                ended = await self._recorded(store, request, begun, tally)
+        await self._events.tell("run_finished", [{"run": run_to_json(ended.run)}])
+        return ended
+
+    async def _rehearsed(self, store: StoreConfig, request: ImportRequest, tally: Tally) -> Run:
+        began = self._clock.now()
+        async with boundary(store):
+            connector = self._connections.connector(store)
+            await self._import(store, connector, request, run=None, tally=tally)
+        return Run(
+            id=0,
+            store=store.name,
+            kind=request.kind,
+            started_at=began,
+            ended_at=self._clock.now(),
+            outcome=Outcome.DONE,
+            counts=tally.counts,
+            reasons=tally.sorted_reasons,
+            traffic=_traffic(connector.http, HttpCounts()),
+            failure=None,
+        )
+
+    async def _recorded(self, store: StoreConfig, request: ImportRequest, begun: Begun, tally: Tally) -> _Ended:
+        """The run, and its end recorded, whichever way it ends."""
+        http, before = None, HttpCounts()
+        error: CrossdockError | None = None
+
+        async def recorded(outcome: Outcome, after: Standing | None) -> Run:
+            ending = self.state.end_run(
+                begun.run,
+                outcome,
+                self._clock.now(),
+                traffic=Traffic() if http is None else _traffic(http, before),
+                reasons=tally.sorted_reasons,
+                failure=None if error is None else Failure(kind=type(error).__name__, words=str(error)),
+                standing=after,
+            )
+            return await asyncio.shield(ending)
+
+        try:
+            async with boundary(store, is_told=_is_plugins_mistake(begun.standing)):
+                connector = self._connections.connector(store)
+                http, before = connector.http, connector.http.counts
+                await self._import(store, connector, request, run=begun.run, tally=tally)
+        except asyncio.CancelledError:
+            with suppress(StateError):  # the next run finds this one unended, and knows
+                await recorded(Outcome.STOPPED, None)
+            raise
+        except CrossdockError as failed:
+            error = failed
+        after = None if request.kind is RunKind.ORDER else self._stands(store, begun.standing, error)
+        try:
+            run = await recorded(Outcome.DONE if error is None else Outcome.FAILED, after)
+        except StateError as unrecorded:
+            raise error or unrecorded from None
+        # A failure is told when it begins and when it ends, not each time that it's met again.
+        log.log(logging.INFO if error is None else logging.DEBUG, "%s", _run_in_words(run))
+        return _Ended(run, error, begun.standing, after)
+
+    def _stands(self, store: StoreConfig, before: Standing | None, error: CrossdockError | None) -> Standing | None:
+        """How the store stands after an import; None where that is no news. The database's failures aren't its own."""
+        if error is None:
+            return after_success(store.name, before, self._clock.now())
+        if isinstance(error, StateError):
+            return None
+        return after_failure(store.name, before, error, self._clock.now(), every=store.every, random=self._random)
 
     async def _import(
         self,
@@ -317,7 +392,11 @@ class Engine:
         run: int | None,
         tally: Tally,
     ) -> None:
-        record = await self._signed_in(store, connector, dry_run=request.dry_run)
+        record: StoreRecord | None
+        if request.dry_run:
+            record = await self._connections.prove(store, connector)
+        else:
+            record = await self._connections.bind(store, connector)
         job = ImportRun(
             store=store.name,
             connector=connector,
@@ -342,136 +421,50 @@ class Engine:
         else:
             await job.changes(record.cursor, since, record.swept_since)
 
-    async def _signed_in(self, store: StoreConfig, connector: AnyConnector, *, dry_run: bool) -> StoreRecord | None:
-        """Proves the account once in the life of this process, before anything else is asked of the store (S1)."""
-        account = self._accounts.get(store.name)
-        if account is None:
-            found = await connector.account()
-            account = kept.Account(identity=found.identity, name=found.name)
-        if dry_run:
-            return await self._prove(store, account)
-        record = await self.state.bind(
-            store.name, connector.name, account, frozenset(self.config.stores), self._clock.now()
-        )
-        self._accounts[store.name] = account
-        return record
 
-    async def _prove(self, store: StoreConfig, account: kept.Account) -> StoreRecord | None:
-        for other, known in self._accounts.items():
-            same = self.config.stores[other].connector is store.connector and known.identity == account.identity
-            if same and other != store.name:
-                raise AccountMismatchError.of_two_names(
-                    store.name, other, connector=store.connector.name, account=account.name
-                )
-        record = await self.state.prove(store.name, store.connector.name, account, frozenset(self.config.stores))
-        self._accounts[store.name] = account
-        return record
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A run that is over: what made it fail, if it did, and how its store stood before and stands now."""
 
-    def _connector(self, store: StoreConfig) -> AnyConnector:
-        connector = self._connectors.get(store.name)
-        if connector is None:
-            options = store.connector.http_options(store.settings)
-            http = HttpClient(self._session, options, store=store.name, clock=self._clock, random=self._random)
-            connector = self._connectors[store.name] = store.connector(store.settings, http)
-        return connector
-
-    async def _why_aside(self, name: str, order_id: str) -> str | None:
-        aside = await self.state.set_aside(name, order_id)
-        if aside is None:
-            return None
-        return (
-            f"it could not be understood ({aside.error}) and is set aside; it is tried again when it changes "
-            "or crossdock's mapping does"
-        )
-
-    def _why_here(self, stored: StoredOrder) -> str:
-        order, now = stored.order, self._clock.now()
-        imported = f"imported {ago(now - stored.imported_at)}"
-        if stored.gone_at is not None:
-            found_out = _day_and_time(stored.gone_at)
-            return f"{imported}; the store has it no more (found out {found_out}), so it is cancelled"
-        if order.stage is Stage.CANCELLED:
-            cancelled = _day_and_time(order.modified_at)
-            return f"{imported}; cancelled in the store at {cancelled} (its status there is {order.status.name})"
-        if order.shippable:
-            left = sum(line.left_to_ship for consignment in order.consignments for line in consignment.lines)
-            units = "1 unit is" if left == 1 else f"{left} units are"
-            return f"{imported}; its status is {order.status.name} and {units} left to ship"
-        if order.shipping_allowed:
-            return f"{imported}; its status is {order.status.name} and nothing is left to ship"
-        return f"{imported}; its status is {order.status.name}, which does not let it be shipped"
-
-    async def _why_not_here(self, store: StoreConfig, order_id: str) -> str:
-        try:
-            return await self._why_by_asking(store, order_id)
-        except RetryableError:
-            known = await self.state.skip(store.name, order_id)
-            if known is None:
-                raise
-            return f"{known.reason}; that was so at {_day_and_time(known.seen_at)}, and the store can't be asked now."
-
-    async def _why_by_asking(self, store: StoreConfig, order_id: str) -> str:
-        connector = self._connector(store)
-        async with _boundary(store):
-            await self._signed_in(store, connector, dry_run=True)
-            seen = await connector.fetch(order_id)
-            if seen is None:
-                return f"the store has no order {order_id}."
-            if seen.skip is not None:
-                return f"{seen.skip}."
-            whole = await connector.complete(seen)
-        try:
-            order = connector.order_from_raw(seen.raw if whole is None else whole.raw)
-        except Exception as error:  # as an import would find out, which sets it aside with its words
-            return f"the store has it, but it can't be understood ({type(error).__name__})."
-        since = connector.http.server_time() - timedelta(days=store.settings.import_days)
-        if order.modified_at < since:
-            return (
-                f"it was last changed on {_day_and_time(order.modified_at)}, further back than import_days "
-                f"({store.settings.import_days}); `crossdock import {store.name} --order {order_id}` brings it."
-            )
-        return "it is in the store and fit to be taken; the next import brings it."
+    run: Run
+    error: CrossdockError | None = None
+    before: Standing | None = None
+    after: Standing | None = None
 
 
-@asynccontextmanager
-async def _boundary(store: StoreConfig) -> AsyncGenerator[None, None]:
-    """What a connector raises beyond its contract is a bug of its plugin: logged whole, and told as that.
-
-    What it raises within its contract passes through, out of a group too, but without the store's secrets.
-    """
-    try:
-        yield
-    except CrossdockError as error:
-        raise _without_secrets(error, store) from error.__cause__
-    except (Exception, SystemExit) as error:
-        expected = _only_leaf(error)
-        if expected is not None:
-            raise _without_secrets(expected, store) from error
-        log.exception("%s: the connector %s failed unexpectedly", store.name, store.connector.name)
-        raise PluginError(
-            f"{store.name}: the connector '{store.connector.name}' failed unexpectedly ({type(error).__name__}); "
-            "this is a mistake in its plugin, and the log has the details for its author."
-        ) from error
+def _log_change(name: str, before: Standing | None, after: Standing) -> None:
+    """One line when a store goes down, when only a person can help, and when it is back; none in between."""
+    was = StoreState.OK if before is None else before.came
+    if after.came is was:
+        return
+    words = "" if after.failure is None else after.failure.words.removeprefix(f"{name}: ")
+    match after.came:
+        case StoreState.OK:
+            down = after.since - (after.since if before is None else before.since)
+            log.warning("%s: is back after %s", name, span(down))
+        case StoreState.NEEDS_CREDENTIALS:
+            log.error("%s: stands still until somebody helps; it is tried once an hour: %s", name, words)
+        case _ if was is StoreState.OK:
+            log.warning("%s: failed and is tried again by itself: %s", name, words)
+        case _:
+            log.info("%s: fails differently now: %s", name, words)
 
 
-def _only_leaf(error: BaseException) -> CrossdockError | None:
-    """The first error inside a task group's, where all of them are of our family."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error if isinstance(error, CrossdockError) else None
-    leaves = [_only_leaf(one) for one in error.exceptions]
-    return None if None in leaves else leaves[0]
+def _is_plugins_mistake(standing: Standing | None) -> bool:
+    return standing is not None and standing.failure is not None and standing.failure.kind == PluginError.__name__
 
 
-def _without_secrets(error: CrossdockError, store: StoreConfig) -> CrossdockError:
-    """The same error; a secret of the store's settings in its words is covered."""
-    secrets = [value.get_secret_value() for _, value in store.settings if isinstance(value, SecretStr)]
-    words = str(error)
-    for secret in secrets:
-        if secret:
-            words = words.replace(secret, "***")
-    if words != str(error):
-        error.args = (words, *error.args[1:])
-    return error
+def _run_in_words(run: Run) -> str:
+    """One line that says all of a run."""
+    assert run.ended_at is not None
+    seconds = (run.ended_at - run.started_at).total_seconds()
+    kind = "" if run.kind is RunKind.CHANGES else f" ({run.kind.value})"
+    outcome = "" if run.failure is None else f"failed ({run.failure.kind}), "
+    quota = "" if run.traffic.quota_left is None else f"; quota left {run.traffic.quota_left}"
+    return (
+        f"{run.store}: run {run.id}{kind}: {outcome}{run.counts.in_words()}; "
+        f"{run.traffic.in_words()} in {seconds:.0f} s{quota}"
+    )
 
 
 def _traffic(http: HttpClient, before: HttpCounts) -> Traffic:
@@ -498,7 +491,3 @@ async def _open_state(config: Config, plugins: Plugins) -> State:
             "install one that does, or name a file."
         )
     return state
-
-
-def _day_and_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M UTC")

@@ -10,11 +10,11 @@ import copy
 import functools
 import inspect
 import logging
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 
 import pluggy
+
+from crossdock.threads import finished, in_a_thread
 
 log = logging.getLogger("crossdock.events")
 
@@ -45,13 +45,9 @@ class Events:
         return [found for found in caller.get_hookimpls() if found.plugin_name not in self._silenced]
 
     async def _tell_one(self, event: str, listener: pluggy.HookImpl, occasions: Sequence[Mapping[str, object]]) -> None:
-        """In a task of its own, which is left behind if it neither ends nor heeds its cancellation."""
-        telling = asyncio.create_task(_tell_each(event, listener, occasions), name=f"{event} {listener.plugin_name}")
-        try:
-            done, _ = await asyncio.wait([telling], timeout=self._patience_s)
-        finally:
-            telling.cancel()
-        if not done:
+        tell = functools.partial(_tell_each, event, listener, occasions)
+        told = await finished(tell, within_s=self._patience_s, name=f"{event} {listener.plugin_name}")
+        if told is None:
             self._silenced.add(listener.plugin_name)
             log.error(
                 "the plugin '%s' took longer than %.0f s over %s; it is told nothing more until crossdock starts again",
@@ -59,41 +55,24 @@ class Events:
                 self._patience_s,
                 event,
             )
+        elif told.cancelled():
+            log.error("the plugin '%s' failed over %s: it cancelled itself", listener.plugin_name, event)
+        elif (error := told.exception()) is not None:
+            log.error("the plugin '%s' failed over %s", listener.plugin_name, event, exc_info=error)
 
 
 async def _tell_each(event: str, listener: pluggy.HookImpl, occasions: Sequence[Mapping[str, object]]) -> None:
+    failures = 0
     for facts in occasions:
         arguments = {name: copy.deepcopy(facts[name]) for name in listener.argnames}
         try:
             if inspect.iscoroutinefunction(listener.function):
                 await listener.function(**arguments)
             else:
-                await _in_a_thread(functools.partial(listener.function, **arguments), name=listener.plugin_name)
-        except (Exception, SystemExit):
-            log.exception("the plugin '%s' failed over %s", listener.plugin_name, event)
-
-
-async def _in_a_thread(work: Callable[[], object], *, name: str) -> None:
-    """Runs `work` in a thread of its own that nobody waits for at the end, as it may never come back."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def finish(error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except BaseException as raised:  # it must not end the thread without a word: somebody waits for it
-            error = raised
-        with suppress(RuntimeError):  # the loop is closed: the program ended meanwhile
-            loop.call_soon_threadsafe(finish, error)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    await done
+                await in_a_thread(functools.partial(listener.function, **arguments), name=listener.plugin_name)
+        except (Exception, SystemExit, KeyboardInterrupt):
+            failures += 1
+            if failures == 1:  # a page can be a thousand occasions
+                log.exception("the plugin '%s' failed over %s", listener.plugin_name, event)
+    if failures > 1:
+        log.error("the plugin '%s' failed over %d of %d %s", listener.plugin_name, failures, len(occasions), event)

@@ -41,7 +41,6 @@ CONNECT_S = 10.0  # a server that takes longer to accept is down; the queue for 
 READ_S = 30.0  # between two pieces of an answer: big pages of orders take platforms many seconds to begin
 TOTAL_S = 60.0  # an answer that trickles in must end too
 TIMEOUT = aiohttp.ClientTimeout(total=TOTAL_S, sock_connect=CONNECT_S, sock_read=READ_S)
-CONNECTIONS_PER_HOST = 100  # all stores of a platform may share one host; each store's own bound is UNDER_WAY
 UNDER_WAY = 3  # requests of one store at once: platforms tolerate two or three
 
 TRIES = 5
@@ -122,7 +121,8 @@ def open_session() -> aiohttp.ClientSession:
     except PackageNotFoundError:
         release = "dev"
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_PER_HOST),
+        # No bound here: stores of a platform share its host, and those that hang would use it up for the others.
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=0),
         cookie_jar=aiohttp.DummyCookieJar(),  # a cookie would tie stores of one host to each other
         headers={"User-Agent": f"crossdock/{release}"},
         timeout=TIMEOUT,
@@ -332,7 +332,7 @@ class HttpClient:
         if not url.absolute:
             raise ValueError(f"{self.store}: {path.partition('?')[0]!r} needs a base URL, which the store has not")
         root = base.path.rstrip("/")
-        if base.absolute and (url.origin() != base.origin() or not f"{url.path}/".startswith(f"{root}/")):
+        if base.absolute and (_server(url) != _server(base) or not f"{url.path}/".startswith(f"{root}/")):
             raise ValueError(
                 f"{self.store}: {path.partition('?')[0]!r} leads out of the store's base URL {base.origin()}"
             )
@@ -488,6 +488,11 @@ class HttpClient:
         times = "" if failures == 1 else f" {failures} times"
         message = f"{self.store}: {call.name} failed{times}: {failed.what}. {_to_come(call)}"
         raise failed.error(message) from failed.cause
+
+
+def _server(url: URL) -> tuple[str, str | None, int | None]:
+    """Who a URL leads to, whether or not it names its scheme's own port."""
+    return url.scheme, url.host, url.port
 
 
 def _to_come(call: _Call) -> str:

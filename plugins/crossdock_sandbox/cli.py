@@ -35,14 +35,18 @@ def sandbox(port: int, orders: int, seed: int, quota: int, as_json: bool) -> Non
 
 
 @click.command(name="demo")
-@click.option("--once", is_flag=True, help="Show it and end; exit 0 only if the simulated store agrees.")
-@click.option("--orders", default=40, show_default=True, type=click.IntRange(10, 100_000), help="How many it has.")
+@click.option("--once", is_flag=True, help="Show it without waiting and end; exit 0 only if the stores agree.")
+@click.option(
+    "--orders", default=40, show_default=True, type=click.IntRange(10, 100_000), help="How many the largest store has."
+)
 def demo(*, once: bool, orders: int) -> None:
-    """See crossdock import a simulated store, no account needed.
+    """See the daemon at work on three simulated stores, no account needed.
 
-    Everything happens on this machine, on a free port and in a temporary folder that is removed at the end.
+    Everything happens on this machine, on free ports and in a temporary folder that is removed at the end. Orders
+    arrive, and one store fails at times and recovers, until Ctrl-C.
     """
     # Imported here for start-up time, as above.
-    from .demo import run_demo  # noqa: PLC0415
+    from .demo_stores import demo_stores  # noqa: PLC0415
+    from .demo_story import run_demo  # noqa: PLC0415
 
-    sys.exit(0 if run_demo(orders=orders, once=once) else 1)
+    sys.exit(0 if run_demo(demo_stores(orders), once=once) else 1)

@@ -78,7 +78,9 @@ class Bench:
     def run(self, command: str) -> tuple[int, str]:
         """The exit code of a command as a page shows it, and all that it prints."""
         if command.startswith("crossdock sandbox"):
-            return 0, self._served_by(command)
+            return self._sandbox(command)
+        if command == "crossdock run":
+            return self._daemon(command)
         if self.quick is not None and re.fullmatch(r"crossdock [\w .-]+", command):
             code, printed = self.quick(self.folder, self.environ, command.split()[1:])
             return code, printed.replace(str(self.folder), SHOWN_FOLDER)
@@ -93,10 +95,26 @@ class Bench:
         )
         return done.returncode, done.stdout.decode().replace(str(self.folder), SHOWN_FOLDER)
 
-    def _served_by(self, command: str) -> str:
-        """Starts the simulated store that a page starts, on a free port, and leaves it running."""
+    def _sandbox(self, command: str) -> tuple[int, str]:
+        """Starts the simulated store that a page starts, on a free port."""
+        code, said = self._left_running(f"{command} --port 0", until="Ctrl-C")
+        found = SERVES.search(said)
+        assert found is not None, said
+        self.port = found[1]
+        return code, said
+
+    def _daemon(self, command: str) -> tuple[int, str]:
+        """Starts the daemon that a page starts, on a free port unless the page chose one."""
+        file = self.folder / "stores.yaml"
+        text = file.read_text(encoding="utf-8")
+        if "engine:" not in text:
+            file.write_text(f"engine: {{web: {{port: 0}}}}\n{text}", encoding="utf-8")
+        return self._left_running(command, until=" INFO ready: ")
+
+    def _left_running(self, command: str, *, until: str) -> tuple[int, str]:
+        """What a command says up to the line with `until`, where it goes on; or to its end, with its exit code."""
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {command} --port 0"],
+            ["bash", "-c", f"exec timeout {TOO_LONG_S} {command}"],
             cwd=self.folder,
             env=self.environ,
             stdout=subprocess.PIPE,
@@ -107,13 +125,10 @@ class Bench:
         assert process.stdout is not None
         said = ""
         for line in process.stdout:
-            said += line
-            if line.startswith("Ctrl-C"):
-                break
-        found = SERVES.search(said)
-        assert found is not None, said
-        self.port = found[1]
-        return said
+            said += line.replace(str(self.folder), SHOWN_FOLDER)
+            if until in line:
+                return 0, said
+        return process.wait(), said
 
     def close(self) -> None:
         """Ends what runs in the background."""

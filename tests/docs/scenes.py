@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -126,6 +127,32 @@ def _broken_plugin(at: Bench) -> None:
     at.write("stores.yaml", STORE.replace("bigcommerce", "corner"))
 
 
+def _needs_somebody(at: Bench) -> None:
+    _imported(at)
+    _wrong_token(at)
+    for _ in range(2):  # a first refusal doesn't count
+        code, printed = at.run("crossdock import acme-au")
+        assert code == 1, printed
+
+
+def _paused(at: Bench) -> None:
+    _imported(at)
+    code, printed = at.run("crossdock pause acme-au")
+    assert code == 0, printed
+
+
+def _daemon(at: Bench) -> None:
+    code, printed = at.run("crossdock run")
+    assert code == 0, printed
+
+
+@contextmanager
+def _port_in_use(at: Bench) -> Iterator[None]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        at.write("stores.yaml", f"engine: {{web: {{port: {taken.getsockname()[1]}}}}}\n{STORE}")
+        yield
+
+
 def _scene(before: Callable[[Bench], None]) -> Callable[[Bench], AbstractContextManager[None]]:
     @contextmanager
     def play(at: Bench) -> Iterator[None]:
@@ -160,6 +187,10 @@ SCENES: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
     "two-names": _scene(_two_names),
     "another-account": _scene(_renamed),
     "rate-limited": _scene(_rate_limited),
+    "needs-somebody": _scene(_needs_somebody),
+    "paused": _scene(_paused),
+    "daemon": _scene(_daemon),
+    "port-in-use": _port_in_use,
     "not-understood": _scene(_not_understood),
     "set-aside": _scene(_set_aside),
     "newer-database": _scene(_newer),

@@ -75,6 +75,25 @@ async def test_a_plugin_that_raises_is_named_and_the_others_are_told(caplog: pyt
 
 
 @pytest.mark.parametrize("kind", ["plain", "coroutine"])
+@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt(), asyncio.CancelledError()], ids=repr)
+async def test_a_plugin_that_would_end_the_program_ends_its_own_telling(
+    kind: str, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    @hookimpl
+    def in_a_thread() -> None:
+        raise error
+
+    @hookimpl
+    async def on_the_loop() -> None:
+        raise error
+
+    told = Told()
+    await events_with(plugin(in_a_thread if kind == "plain" else on_the_loop), told).tell("order_imported", OCCASION)
+    assert told.orders == [ORDER]
+    assert "the plugin 'plugin-0' failed over order_imported" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["plain", "coroutine"])
 async def test_a_plugin_that_hangs_is_told_nothing_more(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     calls: list[str] = []
     release = threading.Event()

@@ -173,6 +173,11 @@ async def test_an_absolute_url_under_the_base_url_is_taken_as_it_is(wire: Wire, 
     assert await client.get_json(f"{ORDERS}?page=2") == [2]
 
 
+async def test_a_base_url_may_name_the_port_that_its_scheme_has_anyway(wire: Wire, make_client: MakeClient) -> None:
+    wire.get(ORDERS, payload=[1])
+    assert await make_client(BASE.replace("://platform.test", "://platform.test:443")).get_json("/orders") == [1]
+
+
 async def test_without_a_base_url_only_an_absolute_url_will_do(wire: Wire, make_client: MakeClient) -> None:
     wire.get(ORDERS, body="[1]")
     assert await make_client("").get_json(ORDERS) == [1]

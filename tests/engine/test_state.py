@@ -9,7 +9,7 @@ import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -72,9 +72,14 @@ async def state(database: Path) -> AsyncIterator[State]:
     await state.close()
 
 
+async def begin(state: State, store: str, kind: RunKind, at: datetime) -> int:
+    """The id of a new run."""
+    return (await state.begin_run(store, kind, at)).run
+
+
 async def save(state: State, *views: View, bookmark: Bookmark | None = None, store: str = ACME) -> Counts:
     """Saves a page in a run of its own; where no bookmark is given it is one of the feed."""
-    run = await state.begin_run(store, RunKind.CHANGES, NOON)
+    run = await begin(state, store, RunKind.CHANGES, NOON)
     page = bookmark or Bookmark(cursor={})
     saved = await state.save_page(store, run, views, page, derivation=MAPPING, at=NOON)
     await state.end_run(run, Outcome.DONE, NOON, traffic=Traffic(), reasons={}, failure=None)
@@ -166,7 +171,7 @@ async def test_an_order_is_found_by_its_id_and_by_its_number_and_the_id_wins(sta
 
 async def test_a_page_is_saved_whole(state: State) -> None:
     bookmark = Bookmark(cursor={"last_id": 104, "of": ["more"]}, swept_since=NOON, sweep_finished=True)
-    run = await state.begin_run(ACME, RunKind.CHANGES, NOON)
+    run = await begin(state, ACME, RunKind.CHANGES, NOON)
     page = [
         view(order("101")),
         view(order("102")),
@@ -191,7 +196,7 @@ async def test_of_a_page_that_fails_midway_nothing_is_seen(state: State, databas
             "create trigger broken before insert on timeline when new.order_id = '104' begin "
             "select raise(abort, 'broken'); end"
         )
-    run = await state.begin_run(ACME, RunKind.CHANGES, NOON)
+    run = await begin(state, ACME, RunKind.CHANGES, NOON)
     page = [
         view(order("100", stage=Stage.SHIPPED), as_of=NOON + ONE),
         view(order("101")),
@@ -219,13 +224,13 @@ async def test_of_a_page_that_fails_midway_nothing_is_seen(state: State, databas
 
 async def test_a_page_without_a_bookmark_leaves_the_cursor(state: State) -> None:
     await save(state, bookmark=Bookmark(cursor={"last_id": 7}))
-    run = await state.begin_run(ACME, RunKind.DAYS, NOON)
+    run = await begin(state, ACME, RunKind.DAYS, NOON)
     await state.save_page(ACME, run, [view(order())], None, derivation=MAPPING, at=NOON)
     assert [record.cursor for record in await state.stores()] == [{"last_id": 7}]
 
 
 async def test_the_counts_of_a_run_add_up_over_its_pages(state: State) -> None:
-    run = await state.begin_run(ACME, RunKind.CHANGES, NOON)
+    run = await begin(state, ACME, RunKind.CHANGES, NOON)
     for id in ("101", "102", "102"):
         await state.save_page(ACME, run, [view(order(id))], Bookmark(cursor={}), derivation=MAPPING, at=NOON)
     assert (await state.run(run)).counts == Counts(imported=2, unchanged=1, pages=3)
@@ -368,7 +373,7 @@ async def test_an_unchanged_order_that_a_sweep_shows_is_seen(state: State) -> No
 
 
 async def test_a_run_is_recorded_with_its_traffic_and_its_failure(state: State) -> None:
-    run = await state.begin_run(ACME, RunKind.DAYS, NOON)
+    run = await begin(state, ACME, RunKind.DAYS, NOON)
     traffic = Traffic(requests=7, retries=2, waited_s=1.5, last_request_id="abc", quota_left=0)
     failure = Failure(kind="CredentialsError", words="acme-au: the token isn't known.")
     reasons = {"it is archived": 3, "its status is Pending": 1}
@@ -382,10 +387,10 @@ async def test_a_run_is_recorded_with_its_traffic_and_its_failure(state: State) 
 
 
 async def test_a_run_that_never_ended_is_marked_as_killed_when_the_next_one_begins(state: State) -> None:
-    killed = await state.begin_run(ACME, RunKind.CHANGES, NOON)
+    killed = await begin(state, ACME, RunKind.CHANGES, NOON)
     assert (await state.run(killed)).outcome is None
-    other = await state.begin_run("other", RunKind.CHANGES, NOON)
-    after = await state.begin_run(ACME, RunKind.CHANGES, NOON + ONE)
+    other = await begin(state, "other", RunKind.CHANGES, NOON)
+    after = await begin(state, ACME, RunKind.CHANGES, NOON + ONE)
     assert ((await state.run(killed)).outcome, (await state.run(killed)).ended_at) == (Outcome.KILLED, NOON + ONE)
     assert (await state.run(other)).outcome is None
     assert (await state.run(after)).outcome is None
@@ -397,14 +402,14 @@ async def test_the_last_success_is_told_of_imports_of_changes_alone(state: State
         (RunKind.CHANGES, Outcome.FAILED, NOON + ONE),
         (RunKind.ORDER, Outcome.DONE, NOON + 2 * ONE),
     ):
-        run = await state.begin_run(ACME, kind, at)
+        run = await begin(state, ACME, kind, at)
         await state.end_run(run, outcome, at, traffic=Traffic(), reasons={}, failure=None)
     assert await state.last_done() == {ACME: NOON}
     assert (await state.last_runs())[ACME].outcome is Outcome.FAILED
 
 
 async def test_the_last_run_of_a_store_is_told_even_if_its_first_sign_in_failed(state: State) -> None:
-    run = await state.begin_run("new", RunKind.CHANGES, NOON)
+    run = await begin(state, "new", RunKind.CHANGES, NOON)
     await state.end_run(
         run,
         Outcome.FAILED,

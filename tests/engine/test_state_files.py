@@ -27,6 +27,7 @@ from crossdock.errors import (
 )
 from crossdock.model import order_to_json
 from crossdock.state import Account, Bookmark, Outcome, RunKind, State, Traffic, locks, migrations, sqlite
+from crossdock.state.migrations import MIGRATION_NAMES
 from crossdock.state.sqlite import open_sqlite
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
@@ -56,7 +57,7 @@ async def _filled(path: Path) -> None:
 
 async def save(state: State, ids: list[str]) -> None:
     """Saves these orders as one page."""
-    run = await state.begin_run(ACME, RunKind.CHANGES, NOON)
+    run = (await state.begin_run(ACME, RunKind.CHANGES, NOON)).run
     views = [view(order(id)) for id in ids]
     await state.save_page(ACME, run, views, Bookmark(cursor={"after": ids[-1]}), derivation="m/1/a", at=NOON)
     await state.end_run(run, Outcome.DONE, NOON, traffic=Traffic(), reasons={}, failure=None)
@@ -98,6 +99,10 @@ def next_version(monkeypatch: pytest.MonkeyPatch, statement: str) -> Iterator[No
     def first(db: Database) -> None:
         migrations.m0001_import(db)
 
+    @following(name="m0002_daemon")
+    def second(db: Database) -> None:
+        migrations.m0002_daemon(db)
+
     @following()
     def m0999_next(db: Database) -> None:
         for each in statement.split(";;"):
@@ -105,14 +110,14 @@ def next_version(monkeypatch: pytest.MonkeyPatch, statement: str) -> Iterator[No
 
     with monkeypatch.context() as patched:
         patched.setattr(sqlite, "schema", following)
-        patched.setattr(sqlite, "MIGRATION_NAMES", frozenset({"m0001_import", "m0999_next"}))
+        patched.setattr(sqlite, "MIGRATION_NAMES", MIGRATION_NAMES | {"m0999_next"})
         yield
 
 
 async def test_an_older_database_is_brought_up_to_date_after_a_backup(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backup = database.with_name("crossdock.db.m0001_import.backup")
+    backup = database.with_name("crossdock.db.m0002_daemon.backup")
     with next_version(monkeypatch, "alter table orders add column next text"):
         assert await ids_at(database) == IDS
         assert backup.exists()
@@ -126,6 +131,42 @@ async def test_an_older_database_is_brought_up_to_date_after_a_backup(
         assert then.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
+async def test_a_database_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
+    database = tmp_path / "crossdock.db"
+    first = Migrations("crossdock")
+    first(name="m0001_import")(migrations.m0001_import)
+    with closing(Database(database)) as made:
+        first.apply(made)
+        made.table("stores").insert(
+            {"name": ACME, "connector": "bigcommerce", "identity": "hash1", "account_name": "ACME", "bound_at": "-"}
+        )
+        made.table("orders").insert({**ORDER_OF_THE_FIRST_VERSION, "store": ACME, "id": "101"})
+        made.table("runs").insert({"store": ACME, "kind": "changes", "started_at": "2026-05-01T10:00:00Z"})
+    state = await open_sqlite(database)
+    try:
+        stored = await state.order(ACME, "101")
+        assert stored is not None
+        assert (stored.order.customer.name, stored.erased_at) == ("Mia Example", None)
+        assert (await state.last_runs())[ACME].folded == 0
+        assert await state.standings() == {}
+        await save(state, ["101", "102"])
+        assert await ids_in(state) == ["101", "102"]
+    finally:
+        await state.close()
+    assert (tmp_path / "crossdock.db.m0001_import.backup").exists()
+
+
+ORDER_OF_THE_FIRST_VERSION = {
+    **dict.fromkeys(("number", "status_id", "status_name", "search", "derivation"), "x"),
+    **dict.fromkeys(("placed_at", "modified_at", "as_of", "imported_at", "updated_at"), "2026-05-01T10:00:00Z"),
+    "stage": "awaiting",
+    "shipping_allowed": 1,
+    "currency": "AUD",
+    "customer_name": "Mia Example",
+    "digest": b"digest",
+}
+
+
 async def test_the_backup_can_be_put_back_and_opened_by_the_older_version(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,7 +175,7 @@ async def test_the_backup_can_be_put_back_and_opened_by_the_older_version(
     assert isinstance(await refused(database), DatabaseTooNewError)
     for path in database.parent.glob("crossdock.db-*"):
         path.unlink()
-    shutil.copy(database.with_name("crossdock.db.m0001_import.backup"), database)
+    shutil.copy(database.with_name("crossdock.db.m0002_daemon.backup"), database)
     assert await ids_at(database) == IDS
 
 
@@ -523,7 +564,7 @@ async def test_a_big_order_is_saved_whole(database: Path) -> None:
     big = with_lines(order("big"), *(line(str(number), name="x" * 2000) for number in range(500)))
     state = await open_sqlite(database)
     try:
-        run = await state.begin_run(ACME, RunKind.CHANGES, NOON)
+        run = (await state.begin_run(ACME, RunKind.CHANGES, NOON)).run
         await state.save_page(ACME, run, [view(big)], None, derivation="m/1/a", at=NOON)
         stored = await state.order(ACME, "big")
     finally:

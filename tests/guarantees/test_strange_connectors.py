@@ -156,11 +156,150 @@ def test_a_page_of_a_wrong_shape_is_refused_where_it_is_made(given: dict[str, An
         Page(**given)
 
 
-async def test_a_connector_that_gives_something_else_than_pages_is_named(bench: Bench) -> None:
-    class Listing(BigCommerce):
+class ChangedPage(Page):
+    """A page whose maker changes it after it was looked at."""
+
+    def __init__(self, **fields: object) -> None:
+        for name, value in {"seen": (), "cursor": {}, "swept_since": None, "sweep_finished": False, **fields}.items():
+            object.__setattr__(self, name, value)
+
+
+RUBBISH: dict[str, Callable[[Page], Any]] = {
+    "nothing": lambda page: None,
+    "a text": lambda page: "page",
+    "JSON": lambda page: {"orders": []},
+    "a cursor that is no JSON": lambda page: ChangedPage(seen=page.seen, cursor={"at": object()}),
+    "half a sign in its cursor": lambda page: dataclasses.replace(page, cursor={"at": "\ud83d"}),
+    "a list in place of a cursor": lambda page: ChangedPage(seen=page.seen, cursor=[1]),
+    "orders that were read already": lambda page: ChangedPage(seen=iter(page.seen)),
+    "no orders but a number": lambda page: ChangedPage(seen=7),
+    "a sweep's time without a zone": lambda page: ChangedPage(
+        seen=page.seen,
+        swept_since=datetime(2026, 1, 1),  # noqa: DTZ001 -- what is refused
+    ),
+    "a sweep's time in words": lambda page: ChangedPage(seen=page.seen, swept_since="today", sweep_finished=True),
+}
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH)
+async def test_a_connector_that_gives_rubbish_is_named_and_nothing_of_it_is_saved(bench: Bench, rubbish: str) -> None:
+    class Strange(BigCommerce):
         async def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
-            yield {"orders": []}  # type: ignore[misc]
+            yield Page((), {"sound": True})
+            async for page in super().changes(cursor, since):
+                if page.seen:
+                    yield RUBBISH[rubbish](page)
+
+    bench.connector = Strange
+    bench.store.add_order()
+    bench.clock.wind(MINUTE)
+    with pytest.raises(PluginError, match=r"^acme: the connector 'bigcommerce' breaks its contract: "):
+        await bench.run()
+    assert bench.rows("select outcome, error_kind from runs") == [("failed", "PluginError")]
+    assert bench.rows("select count(*) from orders") == [(0,)]
+    assert bench.rows("select cursor from stores") == [('{"sound":true}',)]
+
+
+@pytest.mark.parametrize("gives", [[], None, 7])
+async def test_a_connector_without_pages_is_named(bench: Bench, gives: object) -> None:
+    class Listing(BigCommerce):
+        def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
+            return gives  # type: ignore[return-value]
 
     bench.connector = Listing
     with pytest.raises(PluginError, match="'bigcommerce' failed unexpectedly"):
         await bench.run()
+
+
+async def test_a_list_of_orders_will_do(bench: Bench) -> None:
+    class Listing(BigCommerce):
+        async def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
+            async for page in super().changes(cursor, since):
+                yield dataclasses.replace(page, seen=list(page.seen))  # type: ignore[arg-type]
+
+    bench.connector = Listing
+    order = bench.store.add_order()
+    bench.clock.wind(MINUTE)
+    await bench.run()
+    assert set(await bench.held()) == {order}
+
+
+async def test_of_two_views_of_an_order_on_one_page_the_later_one_counts(bench: Bench) -> None:
+    class Twice(BigCommerce):
+        async def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
+            yield Page((Seen("1", {}, skip="it was so"), Seen("2", {}, skip="so"), Seen("1", {}, skip="it is so")), {})
+            async for page in super().changes(cursor, since):
+                yield dataclasses.replace(page, seen=page.seen * 2)
+
+    bench.connector = Twice
+    bench.store.add_order()
+    bench.clock.wind(MINUTE)
+    assert (await bench.run()).counts.imported == 1
+    assert bench.rows("select order_id, reason from skips order by order_id") == [("1", "it is so"), ("2", "so")]
+
+
+async def test_a_cursor_that_goes_on_in_the_same_object_stands_for_its_own_page(bench: Bench) -> None:
+    """Else what was fetched and not yet saved would be passed over after a kill (guarantee 3)."""
+
+    class Reusing(BigCommerce):
+        async def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
+            position: dict[str, Any] = {"page": 1}
+            yield Page((Seen("1", {}, skip="so"),), position)
+            position["page"] = 2
+            raise UnreachableError("acme: the second page does not come.")
+
+    bench.connector = Reusing
+    with pytest.raises(UnreachableError):
+        await bench.run()
+    assert bench.rows("select cursor from stores") == [('{"page":1}',)]
+
+
+async def test_a_view_completed_as_something_else_is_not_saved(bench: Bench) -> None:
+    class Swapping(BigCommerce):
+        async def complete(self, seen: Seen) -> Seen | None:
+            return dataclasses.replace(seen, id="7")
+
+    bench.connector = Swapping
+    bench.store.add_order()
+    bench.clock.wind(MINUTE)
+    with pytest.raises(PluginError, match="not the order that it was given"):
+        await bench.run()
+    assert bench.rows("select count(*) from orders") == [(0,)]
+
+
+async def test_a_raw_that_holds_itself_is_set_aside_alone(bench: Bench) -> None:
+    """Rule I2."""
+
+    class Circular(BigCommerce):
+        async def complete(self, seen: Seen) -> Seen | None:
+            whole = await super().complete(seen)
+            return dataclasses.replace(seen, raw=circular()) if seen.id == str(bad) else whole
+
+    def circular() -> dict[str, Any]:
+        raw: dict[str, Any] = {}
+        raw["raw"] = raw
+        return raw
+
+    bench.connector = Circular
+    bad, good = bench.store.add_order(), bench.store.add_order()
+    bench.clock.wind(MINUTE)
+    run = await bench.run()
+    assert run.counts.set_aside == 1
+    assert set(await bench.held()) == {good}
+
+
+async def test_words_of_a_connector_may_hold_half_a_sign(bench: Bench) -> None:
+    class Garbling(BigCommerce):
+        async def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
+            yield Page((Seen("1", {}, skip="its status is \ud83d"), Seen("2", {})), {})
+
+        async def complete(self, seen: Seen) -> Seen | None:
+            return seen
+
+        def order_from_raw(self, raw: Raw) -> Order:
+            raise ValueError("\ud83d")
+
+    bench.connector = Garbling
+    run = await bench.run()
+    assert run.reasons == {"its status is ?": 1}
+    assert bench.rows("select error from set_asides") == [("ValueError: ?",)]

@@ -22,7 +22,7 @@ def test_a_second_import_of_a_store_waits_and_says_for_whom(desk: Desk) -> None:
         with child(desk, "import", "acme", "--json") as second:
             words = second.complaint()
             assert words.startswith(f"acme: process {first.process.pid} (")
-            assert words.endswith("import) holds its import lock; waiting for it to finish\n")
+            assert words.endswith("import acme --json) holds its import lock; waiting for it to finish\n")
             assert len(desk.store.requests) == 1
             first.signal(signal.SIGCONT)
             one, other = first.end(), second.end()

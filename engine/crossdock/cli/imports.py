@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli.output import complain, counts_in_words, json_line, progress, say
+from crossdock.cli.output import complain, json_line, progress, say
 from crossdock.cli.session import Session, pass_session
 from crossdock.state import run_to_json
 
@@ -46,6 +46,8 @@ def import_(session: Session, store: str, days: int | None, order: str | None, *
         from crossdock.engine import ImportRequest  # noqa: PLC0415 -- loaded by now; `--help` does without it
 
         request = ImportRequest(days=days, order=order, dry_run=dry_run)
+        if store in await engine.state.paused():
+            complain(f"{store}: is paused; this one import is done all the same.")
         with progress(store) as show:
             run = await engine.import_store(store, request, progress=show, waiting=complain)
         set_asides = await engine.set_asides(store)
@@ -69,8 +71,7 @@ def _tell(run: Run, set_asides: Sequence[str], *, dry_run: bool, as_json: bool) 
         json_line({**run_to_json(run), "set_aside_orders": set_asides, "dry_run": dry_run})
         return
     rehearsal = " (dry run: nothing was written)" if dry_run else ""
-    requests = f"{run.traffic.requests} request{'' if run.traffic.requests == 1 else 's'}"
-    say(f"{run.store}: {counts_in_words(run.counts)}; {requests} in {seconds:.0f} s{rehearsal}.")
+    say(f"{run.store}: {run.counts.in_words()}; {run.traffic.in_words()} in {seconds:.0f} s{rehearsal}.")
     told = list(run.reasons.items())[:REASONS_TOLD]
     for reason, count in told:
         say(f"  skipped {count:,}: {reason}")

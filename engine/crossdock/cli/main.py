@@ -11,6 +11,8 @@ from importlib.metadata import version
 
 import click
 
+from crossdock import logs
+from crossdock.cli.daemon import pause, resume, run
 from crossdock.cli.imports import import_
 from crossdock.cli.orders import orders, show, why
 from crossdock.cli.output import complain
@@ -52,7 +54,7 @@ def _choose_config(ctx: click.Context, _: click.Parameter, value: str | None) ->
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with `crossdock check`, then `crossdock import STORE`.",
+    epilog="Begin with `crossdock check`, then `crossdock import STORE`; `crossdock run` does it for good.",
 )
 @click.option(
     "-c",
@@ -67,15 +69,10 @@ def _choose_config(ctx: click.Context, _: click.Parameter, value: str | None) ->
 @click.version_option(version("crossdock"), prog_name="crossdock")
 def crossdock(*, verbose: bool) -> None:
     """Brings the orders of many online stores to one packing bench."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("asyncio").setLevel(logging.WARNING)  # which selector it uses helps nobody
+    logs.set_up("text", logging.DEBUG if verbose else logging.WARNING)
 
 
-for command in (check, import_, orders, plugins, schema, show, stores, why):
+for command in (check, import_, orders, pause, plugins, resume, run, schema, show, stores, why):
     crossdock.add_command(command)
 
 

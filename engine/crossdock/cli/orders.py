@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli.output import complain, json_line, printable, say, table
+from crossdock.cli.output import complain, json_line, printable, say, stdout, table
 from crossdock.cli.session import Session, pass_session
 from crossdock.model import Address, Order, Stage, instant, order_to_json
 
@@ -53,7 +52,7 @@ async def _write_jsonl(found: AsyncIterator[StoredOrder]) -> None:
 
 
 async def _write_csv(found: AsyncIterator[StoredOrder]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(stdout(), lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     async for stored in found:
         writer.writerow([_cell(value) for value in _csv_row(stored)])
@@ -66,11 +65,11 @@ async def _write_table(found: AsyncIterator[StoredOrder]) -> None:
     async for stored in found:
         rows.append(_table_row(stored))
         if len(rows) == DRAWN_AT_ONCE:
-            table(headings, rows)
+            table(headings, rows, folds="ITEMS")
             rows.clear()
             drawn = True
     if rows:
-        table(headings, rows)
+        table(headings, rows, folds="ITEMS")
     elif not drawn:
         complain("no order fits.")
 

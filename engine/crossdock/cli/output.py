@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TextIO
 
 import click
 import msgspec
 
 if TYPE_CHECKING:
     from crossdock.state import Counts
+
+
+FOLDED = 24  # characters that a column keeps where the terminal is too narrow
+
+_kept_stdout: ContextVar[TextIO | None] = ContextVar("kept stdout", default=None)
+
+
+@contextmanager
+def plugins_print_to_stderr() -> Iterator[None]:
+    """Until the block ends only this module writes to stdout: what a plugin prints must not come between our JSON."""
+    kept = _kept_stdout.set(stdout())
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _kept_stdout.reset(kept)
+
+
+def stdout() -> TextIO:
+    """Where a command's own output goes."""
+    return _kept_stdout.get() or sys.stdout
 
 
 def complain(words: str) -> None:
@@ -21,33 +43,41 @@ def complain(words: str) -> None:
 
 def say(words: str) -> None:
     """A line on stdout."""
-    click.echo(printable(words))
+    click.echo(printable(words), file=stdout())
 
 
 def json_line(value: object, *, indent: int = 0) -> None:
     """JSON on stdout, in one line unless indented."""
     encoded = msgspec.json.encode(value)
-    click.echo((msgspec.json.format(encoded, indent=indent) if indent else encoded).decode())
+    click.echo((msgspec.json.format(encoded, indent=indent) if indent else encoded).decode(), file=stdout())
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table: drawn in a terminal, columns parted by tabs in a pipe."""
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, folds: str | None = None) -> None:
+    """A table: drawn in a terminal, columns parted by tabs in a pipe.
+
+    In a terminal that is too narrow the column `folds` gives way; the others stay whole, or nobody could read them.
+    """
     cells = [[" ".join(printable(cell).split()) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
+    if not stdout().isatty():
         for row in (headings, *cells):
-            click.echo("\t".join(row))
+            click.echo("\t".join(row), file=stdout())
         return
     from rich import box  # noqa: PLC0415 -- only a terminal needs it
+    from rich.cells import cell_len  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
+    from rich.measure import Measurement  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        drawn.add_column(heading, overflow="fold")
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading, column in zip(headings, zip(*cells, strict=True), strict=True):
+        whole = max(map(cell_len, (heading, *column)))
+        drawn.add_column(heading, overflow="fold", min_width=min(whole, FOLDED) if heading == folds else whole)
     for row in cells:
         drawn.add_row(*(Text(cell) for cell in row))
-    Console().print(drawn)
+    console = Console(file=stdout())
+    needed = Measurement.get(console, console.options.update(width=10_000), drawn).minimum
+    Console(file=stdout(), width=max(needed, console.width)).print(drawn)
 
 
 def printable(text: str) -> str:
@@ -66,13 +96,4 @@ def progress(store: str) -> Iterator[Callable[[Counts], None]]:
     from rich.console import Console  # noqa: PLC0415 -- only a terminal needs it
 
     with Console(stderr=True).status(f"{store}: asking for orders …") as status:
-        yield lambda counts: status.update(f"{store}: {counts_in_words(counts)} …")
-
-
-def counts_in_words(counts: Counts) -> str:
-    """`12 imported, 3 updated, 0 unchanged, 5 skipped`."""
-    words = (
-        f"{counts.imported:,} imported, {counts.updated:,} updated, "
-        f"{counts.unchanged:,} unchanged, {counts.skipped:,} skipped"
-    )
-    return f"{words}, {counts.set_aside:,} set aside" if counts.set_aside else words
+        yield lambda counts: status.update(f"{store}: {counts.in_words()} …")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crossdock.cli.output import complain
+from crossdock.cli.output import complain, plugins_print_to_stderr
 from crossdock.errors import ConfigError
 from crossdock.plugins import Plugins, load_plugins
 
@@ -38,11 +38,16 @@ class Session:
 
         Without a configuration the folder is not ours: whatever lies there under that name is not run.
         """
-        return load_plugins(self.config_path.parent / "plugins.d" if self.config_path.is_file() else None)
+        with plugins_print_to_stderr():
+            return load_plugins(self.config_path.parent / "plugins.d" if self.config_path.is_file() else None)
 
     @cached_property
     def reading(self) -> Reading:
-        """The configuration as far as it is sound."""
+        """The configuration as far as it is sound, as it was when it was first asked for."""
+        return self.read()
+
+    def read(self) -> Reading:
+        """The configuration as it is now."""
         from crossdock import config  # noqa: PLC0415 -- pydantic: `--help` does without it
 
         return config.read(self.config_path, self.plugins.connectors(), broken_plugins=self.plugins.reasons())
@@ -71,7 +76,8 @@ class Session:
                 return await work(engine)
 
         try:
-            return asyncio.run(opened())
+            with plugins_print_to_stderr():
+                return asyncio.run(opened())
         except (asyncio.CancelledError, KeyboardInterrupt):
             complain("stopped; what was done so far is kept.")
             return 1

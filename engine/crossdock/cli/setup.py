@@ -21,7 +21,8 @@ def plugins(session: Session, *, as_json: bool) -> int:
         unsound = [{"name": p.name, "from": p.origin, "brings": [], "error": p.reason} for p in broken]
         json_line([*sound, *unsound])
         return 0
-    table(("PLUGIN", "FROM", "BRINGS"), [(p.name, p.distribution, ", ".join(p.brings)) for p in loaded])
+    rows = [(p.name, p.distribution, ", ".join(p.brings)) for p in loaded]
+    table(("PLUGIN", "FROM", "BRINGS"), rows, folds="BRINGS")
     for plugin in broken:
         complain(str(plugin) if plugin.reason.endswith("?") else f"{plugin}.")
     return 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli.output import complain, json_line, say, table
+from crossdock.cli.output import complain, json_line, say, stdout, table
 from crossdock.cli.session import Session, pass_session
 from crossdock.clock import span
 from crossdock.errors import CrossdockError
@@ -77,49 +78,68 @@ def stores(session: Session, *, as_json: bool) -> int:
     """List each store: state, schedule, last run, lag, backlog, quota left.
 
     The lag is the time since the last successful import; the backlog is the number of orders that wait to be shipped.
+    The next run is that of the daemon, if one is running.
     """
 
     async def report(engine: Engine) -> int:
-        reports = await engine.stores()
+        from crossdock.schedule import next_run  # noqa: PLC0415 -- APScheduler: no other command needs it
+
+        now = datetime.now(UTC)
+        is_running = await engine.state.daemon_holder() is not None
+        reports = [
+            (one, next_run(one.config, one.standing, now) if is_running else None) for one in await engine.stores()
+        ]
         if as_json:
-            json_line([_as_json(one) for one in reports])
-        else:
-            _print(reports)
+            json_line([_as_json(one, following) for one, following in reports])
+            return 0
+        _print(reports, now)
+        if not is_running:
+            complain("No daemon is running: nothing is imported by schedule. `crossdock run` starts it.")
         return 0
 
     return session.run(session.config(), report)
 
 
-def _print(reports: Sequence[StoreReport]) -> None:
-    headings = ("STORE", "STATE", "SCHEDULE", "LAST RUN", "LAG", "BACKLOG", "QUOTA LEFT", "WHY")
-    rows = []
-    for one in reports:
-        run = one.last_run
-        last = "never" if run is None else f"{instant(run.started_at)} {run.outcome or 'running'}"
-        rows.append(
-            (
-                one.config.name,
-                one.state,
-                one.schedule,
-                last,
-                "" if one.lag is None else span(one.lag),
-                str(one.backlog),
-                "" if run is None or run.traffic.quota_left is None else str(run.traffic.quota_left),
-                _why(one),
-            )
-        )
+def _print(reports: Sequence[tuple[StoreReport, datetime | None]], now: datetime) -> None:
+    """A row a store; in a terminal, what is wrong follows as sentences, which have room there."""
+    headings = ["STORE", "STATE", "SINCE", "SCHEDULE", "LAST RUN", "NEXT", "LAG", "BACKLOG", "QUOTA LEFT"]
+    rows = [_row(one, following, now) for one, following in reports]
+    reasons = [_why(one) for one, _ in reports]
+    if not stdout().isatty():
+        table([*headings, "WHY"], [[*row, why] for row, why in zip(rows, reasons, strict=True)])
+        return
     table(headings, rows)
+    for (one, _), why in zip(reports, reasons, strict=True):
+        if why:
+            say(f"{one.config.name}: {why}")
+
+
+def _row(one: StoreReport, following: datetime | None, now: datetime) -> list[str]:
+    run = one.last_run
+    is_for_people = stdout().isatty()
+    began = None if run is None else f"{span(now - run.started_at)} ago" if is_for_people else instant(run.started_at)
+    since = None if one.since is None else span(now - one.since) if is_for_people else instant(one.since)
+    return [
+        one.config.name,
+        one.state,
+        since or "",
+        one.schedule,
+        "never" if run is None else f"{began} {run.outcome or 'running'}",
+        "" if following is None else f"in {span(following - now)}",
+        "" if one.lag is None else span(one.lag),
+        str(one.backlog),
+        "" if run is None or run.traffic.quota_left is None else str(run.traffic.quota_left),
+    ]
 
 
 def _why(one: StoreReport) -> str:
     """What is wrong with a store; its name, with which each message begins, stands in the row already."""
-    run = one.last_run
-    failure = run.failure.words.removeprefix(f"{one.config.name}: ") if run and run.failure else ""
+    failure = one.failure.words.removeprefix(f"{one.config.name}: ") if one.failure else ""
     aside = f"{one.set_aside} set aside, see `crossdock import`" if one.set_aside else ""
     return "; ".join(words for words in (failure, aside) if words)
 
 
-def _as_json(one: StoreReport) -> dict[str, object]:
+def _as_json(one: StoreReport, following: datetime | None) -> dict[str, object]:
     run = one.last_run
     return {
         "name": one.config.name,
@@ -127,8 +147,11 @@ def _as_json(one: StoreReport) -> dict[str, object]:
         "connector": one.config.connector.name,
         "account": one.record and {"identity": one.record.identity, "name": one.record.account_name},
         "state": one.state,
+        "since": one.since and instant(one.since),
+        "why": one.failure and one.failure.words,
         "schedule": one.schedule,
         "last_run": run and run_to_json(run),
+        "next_run": following and instant(following),
         "lag_s": None if one.lag is None else int(one.lag.total_seconds()),
         "backlog": one.backlog,
         "set_aside": one.set_aside,

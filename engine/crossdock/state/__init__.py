@@ -54,6 +54,14 @@ class Counts:
     def __add__(self, other: Counts) -> Counts:
         return Counts(**{name: getattr(self, name) + getattr(other, name) for name in Counts.__slots__})
 
+    def in_words(self) -> str:
+        """`12 imported, 3 updated, 0 unchanged, 5 skipped`."""
+        words = (
+            f"{self.imported:,} imported, {self.updated:,} updated, "
+            f"{self.unchanged:,} unchanged, {self.skipped:,} skipped"
+        )
+        return f"{words}, {self.set_aside:,} set aside" if self.set_aside else words
+
 
 def counts_of(verdicts: Iterable[Verdict]) -> Counts:
     """The counts of one page of views."""
@@ -69,6 +77,10 @@ class Traffic:
     waited_s: float = 0.0
     last_request_id: str | None = None
     quota_left: int | None = None
+
+    def in_words(self) -> str:
+        """`12 requests`."""
+        return f"{self.requests} request{'' if self.requests == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +113,47 @@ class Run:
     traffic: Traffic
     reasons: Mapping[str, int]
     failure: Failure | None
+    folded: int = 0
+    """How many runs before it, all of them without anything new, this one stands for as well."""
+
+
+class StoreState(StrEnum):
+    """How a store stands, in the words of the reference."""
+
+    OK = "ok"
+    RETRYING = "retrying"
+    NEEDS_CREDENTIALS = "needs_credentials"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a store stands after its last import, and whether it is paused.
+
+    `came` is what the imports came to, `since` when it became well, or when the first of its failures in a row was.
+    `failure` is why it isn't `ok`, `failures` counts them, and `next_try` is when the next import after one is due.
+    """
+
+    store: str
+    came: StoreState
+    since: datetime
+    failure: Failure | None = None
+    failures: int = 0
+    next_try: datetime | None = None
+    paused_at: datetime | None = None
+
+    @property
+    def state(self) -> StoreState:
+        """What people are shown: a paused store is `paused`, whatever its imports came to."""
+        return self.came if self.paused_at is None else StoreState.PAUSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A run that begins, and how its store stood then."""
+
+    run: int
+    standing: Standing | None
 
 
 def run_to_json(run: Run) -> dict[str, object]:
@@ -118,6 +171,7 @@ def run_to_json(run: Run) -> dict[str, object]:
         "skipped": run.counts.skipped,
         "reasons": dict(run.reasons),
         "set_aside": run.counts.set_aside,
+        "folded": run.folded,
         "requests": run.traffic.requests,
         "retries": run.traffic.retries,
         "waited_s": run.traffic.waited_s,
@@ -253,6 +307,8 @@ class StoredOrder:
     updated_at: datetime
     as_of: datetime
     gone_at: datetime | None = None
+    erased_at: datetime | None = None
+    """When the buyer's personal data in it was erased, unless the store changed the order since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,8 +363,62 @@ class State(Protocol):
         """All stores that ever were bound, by name."""
         ...
 
-    async def begin_run(self, store: str, kind: RunKind, at: datetime) -> int:
-        """The id of a new run. Runs of the store that never ended are marked as killed: the caller holds the lock."""
+    def daemon(self) -> AbstractAsyncContextManager[None]:
+        """Held by the one daemon of this database. Raises DatabaseInUseError that names the other one, at once."""
+        ...
+
+    async def daemon_holder(self) -> str | None:
+        """Which process is the daemon of this database now, in words; None where there is none.
+
+        A daemon that starts at the same moment isn't disturbed.
+        """
+        ...
+
+    async def standings(self) -> Mapping[str, Standing]:
+        """How each store stands that was ever imported or paused."""
+        ...
+
+    async def pause(self, store: str, at: datetime) -> bool:
+        """Notes that the store is paused; whether that is news. It need not have been bound yet."""
+        ...
+
+    async def resume(self, store: str) -> bool:
+        """Notes that the store is paused no longer; whether that is news."""
+        ...
+
+    async def paused(self) -> frozenset[str]:
+        """The stores that are paused. Cheap: it is asked for every few seconds."""
+        ...
+
+    async def prune_runs(self, before: datetime) -> int:
+        """Forgets runs that ended before then, but for each store's latest ones; how many.
+
+        Kept are the latest run, what `last_runs` tells and what `last_done` tells. A bounded number goes at once
+        (SQLite: 5,000), so that nobody waits long to write: it is called again until it says 0.
+        """
+        ...
+
+    async def erase(self, before: datetime, at: datetime, limit: int) -> int:
+        """Erases buyers' personal data of up to `limit` orders last modified before then; how many were found.
+
+        The same for up to `limit` set-asides whose raw was first seen before then; they are counted too, so it is
+        called again until it says 0. What an order is recognised by stays: the same raw brings nothing back, and with
+        the next change at the store the order is whole again. What is erased can't be read from the file any more, once
+        `scrub` has said so.
+        """
+        ...
+
+    async def scrub(self) -> bool:
+        """Removes what was erased from wherever the file still holds it; whether all of it is gone.
+
+        Nothing is done where nothing was erased since. Another process that reads at the moment can be in the way; then
+        it's worth trying again. SQLite's file is written anew, which takes a second for 80,000 orders: imports wait for
+        it, readers don't.
+        """
+        ...
+
+    async def begin_run(self, store: str, kind: RunKind, at: datetime) -> Begun:
+        """A new run. Runs of the store that never ended are marked as killed: the caller holds the lock."""
         ...
 
     async def end_run(
@@ -320,8 +430,13 @@ class State(Protocol):
         traffic: Traffic,
         reasons: Mapping[str, int],
         failure: Failure | None,
-    ) -> None:
-        """Records how the run ended."""
+        standing: Standing | None = None,
+    ) -> Run:
+        """Records how the run ended, and how the store stands now unless that is None; the run as recorded.
+
+        A successful import of changes that brought nothing new takes the place of the run before, if that was such a
+        one too (`Run.folded`). Whether the store is paused stays as it is in the database.
+        """
         ...
 
     async def run(self, run: int) -> Run:
@@ -397,5 +512,5 @@ class State(Protocol):
         ...
 
     async def stage_counts(self) -> Mapping[str, Mapping[Stage, int]]:
-        """How many orders each store has in each stage."""
+        """How many orders each store has in each stage, without those whose personal data was erased."""
         ...

@@ -16,6 +16,8 @@ from crossdock.errors import DatabaseInUseError, DatabaseReadOnlyError
 from crossdock.state import LockPurpose, Waiting
 
 POLL_S = 0.1  # flock can't be awaited, so a waiting command asks again this often
+PROBE_S = 0.005  # far longer than a probe lasts: two daemons that start at once don't keep finding each other's
+PROBES_WAIT_S = 5.0
 MIGRATION_WAIT_S = 20.0  # long enough for another process that is starting too to finish its migration
 
 
@@ -34,6 +36,12 @@ class FileLock:
         """Whether the lock is now held alone."""
         return self._try(fcntl.LOCK_EX)
 
+    def probe(self) -> bool:
+        """Whether nobody holds the lock alone. It is shared for a moment to find out, and not held afterwards."""
+        found = self.try_shared()
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        return found
+
     def _try(self, operation: int) -> bool:
         try:
             fcntl.flock(self._descriptor, operation | fcntl.LOCK_NB)
@@ -43,7 +51,7 @@ class FileLock:
 
     def sign(self) -> None:
         """Leaves word of who holds it, for whoever finds it taken."""
-        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:4]])
         with suppress(OSError):  # a full disk: the lock holds without a signature
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"process {os.getpid()} ({command})".encode(), 0)
@@ -61,14 +69,7 @@ class FileLock:
 async def store_lock(database: Path, store: str, purpose: LockPurpose, waiting: Waiting) -> AsyncGenerator[None, None]:
     """The lock of a store for one purpose; `waiting` is told once, in words, who has it."""
     digest = hashlib.blake2b(store.encode(), digest_size=8).hexdigest()
-    path = database.with_name(f"{database.name}.{purpose.value}.{digest}.lock")
-    try:
-        lock = FileLock(path)
-    except OSError as error:  # most likely made by another user, who ran crossdock once
-        raise DatabaseReadOnlyError(
-            f"{path}: this lock can't be opened ({error.strerror}); "
-            "this user must be able to write to it and to its folder."
-        ) from error
+    lock = _opened(database.with_name(f"{database.name}.{purpose.value}.{digest}.lock"))
     try:
         if not lock.try_exclusive():
             waiting(f"{store}: {lock.holder()} holds its {purpose.value} lock; waiting for it to finish")
@@ -78,6 +79,52 @@ async def store_lock(database: Path, store: str, purpose: LockPurpose, waiting: 
         yield
     finally:
         lock.close()
+
+
+@asynccontextmanager
+async def daemon_lock(database: Path) -> AsyncGenerator[None, None]:
+    """The lock of the one daemon of a database. Raises DatabaseInUseError that names another one, at once."""
+    lock = _opened(_daemon_path(database))
+    try:
+        give_up = time.monotonic() + PROBES_WAIT_S
+        while not lock.try_exclusive():
+            # Who only asks for the daemon shares the lock for a moment, and a daemon shares it with nobody.
+            if not lock.probe() or time.monotonic() > give_up:
+                raise DatabaseInUseError(
+                    f"{database}: {lock.holder()} is the daemon of this database already, and there can be only one. "
+                    "Stop it first, or name another file as engine.database in stores.yaml."
+                )
+            await asyncio.sleep(PROBE_S)
+        lock.sign()
+        yield
+    finally:
+        lock.close()
+
+
+def daemon_holder(database: Path) -> str | None:
+    """Who holds the lock of the daemon, by its signature; None where nobody does.
+
+    Not from /proc/locks: that tells nothing outside Linux, and nothing of a daemon in another container.
+    """
+    lock = _opened(_daemon_path(database))
+    try:
+        return None if lock.probe() else lock.holder()
+    finally:
+        lock.close()
+
+
+def _daemon_path(database: Path) -> Path:
+    return database.with_name(f"{database.name}.daemon.lock")
+
+
+def _opened(path: Path) -> FileLock:
+    try:
+        return FileLock(path)
+    except OSError as error:  # most likely made by another user, who ran crossdock once
+        raise DatabaseReadOnlyError(
+            f"{path}: this lock can't be opened ({error.strerror}); "
+            "this user must be able to write to it and to its folder."
+        ) from error
 
 
 def hold_exclusive(lock: FileLock, database: Path, *, is_needed: Callable[[], bool]) -> bool:

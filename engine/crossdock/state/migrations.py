@@ -17,6 +17,13 @@ def m0001_import(db: Database) -> None:
         db.execute(statement)
 
 
+@schema()
+def m0002_daemon(db: Database) -> None:
+    """How stores stand, runs that stand for others, and what was erased."""
+    for statement in _DAEMON.split(";;"):
+        db.execute(statement)
+
+
 _IMPORT = """
 create table stores (
     name text primary key,
@@ -168,6 +175,26 @@ end;;
 create trigger orders_search_delete after delete on orders begin
     insert into orders_search(orders_search, rowid, search) values ('delete', old.key, old.search);
 end
+"""
+
+_DAEMON = """
+create table standings (
+    store text primary key,                   -- not among `stores` where it was never imported
+    came text,                                -- `ok`, `retrying` or `needs_credentials`; null before its first import
+    since text,                               -- when its imports came to that
+    error_kind text,                          -- what is to be done, by the name of the error's class
+    error text,                               -- why its last import failed
+    failures integer not null default 0,      -- failed imports in a row
+    next_try text,                            -- when the next import is due after a failure
+    paused_at text                            -- null where it isn't paused
+) strict, without rowid;;
+create index standings_paused on standings(store) where paused_at is not null;;
+alter table runs add column folded integer not null default 0;;
+create index runs_by_end on runs(ended_at);;
+alter table orders add column erased_at text;;
+create index orders_erased on orders(store, stage) where erased_at is not null;;
+create index orders_with_a_buyer on orders(modified_at) where erased_at is null;;
+create index set_asides_with_a_raw on set_asides(seen_at) where raw != x''
 """
 
 with closing(Database(memory=True)) as _empty:

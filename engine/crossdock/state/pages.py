@@ -64,8 +64,9 @@ def held_rows(db: sqlite3.Connection, store: str, order_ids: Sequence[str]) -> d
             held = Held(taken=False, digest=digest, derivation=mapping, as_of=moment(as_of))
             found[id] = HeldRow(held, None)
     rows = db.execute(
-        "select id, key, digest, derivation, as_of from orders "
-        "where store = ? and id in (select value from json_each(?))",
+        # What was erased can't be derived anew, so it counts as derived with the mapping that all the others were.
+        "select id, key, digest, iif(erased_at is null, orders.derivation, stores.derivation), as_of "
+        "from orders join stores on name = store where store = ? and id in (select value from json_each(?))",
         (store, ids),
     )
     for id, key, digest, mapping, as_of in rows:
@@ -213,8 +214,11 @@ class _PageWriter:
     def _set_aside(self, key: int | None, view: View, found: SetAside) -> Verdict:
         self.db.execute("delete from skips where store = ? and order_id = ?", (self.store, view.id))
         self.db.execute(
-            "insert or replace into set_asides (store, order_id, error, raw, digest, derivation, as_of, seen_at) "
-            "values (?, ?, ?, ?, ?, ?, ?, ?)",
+            # The same raw, tried again, is as old as it was: else each new mapping would keep its buyer for longer.
+            "insert into set_asides (store, order_id, error, raw, digest, derivation, as_of, seen_at) "
+            "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (store, order_id) do update set error = excluded.error, "
+            "raw = excluded.raw, digest = excluded.digest, derivation = excluded.derivation, as_of = excluded.as_of, "
+            "seen_at = iif(digest = excluded.digest, seen_at, excluded.seen_at)",
             (self.store, view.id, found.error, found.raw, found.digest, self.derivation, instant(view.as_of), self.at),
         )
         if key is not None:
@@ -271,7 +275,7 @@ _INSERT_ORDER = (
 )
 _UPDATE_ORDER = (
     f"update orders set {', '.join(f'{name} = ?' for name in ORDER_COLUMNS)}, "
-    "digest = ?, derivation = ?, as_of = ?, updated_at = ?, gone_at = null where key = ?"
+    "digest = ?, derivation = ?, as_of = ?, updated_at = ?, gone_at = null, erased_at = null where key = ?"
 )
 _INSERT_CONSIGNMENT = (
     "insert into consignments (order_key, position, id, kind, ship_to, pickup_from, service) "

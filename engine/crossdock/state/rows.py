@@ -21,7 +21,18 @@ from crossdock.model import (
     instant,
     moment,
 )
-from crossdock.state import Counts, Failure, Outcome, Run, RunKind, StoredOrder, StoreRecord, Traffic
+from crossdock.state import (
+    Counts,
+    Failure,
+    Outcome,
+    Run,
+    RunKind,
+    Standing,
+    StoredOrder,
+    StoreRecord,
+    StoreState,
+    Traffic,
+)
 
 ORDER_COLUMNS = (
     "number",
@@ -167,6 +178,7 @@ def stored_order(row: sqlite3.Row, consignments: Sequence[sqlite3.Row], lines: S
         updated_at=moment(row["updated_at"]),
         as_of=moment(row["as_of"]),
         gone_at=_moment_from(row["gone_at"]),
+        erased_at=_moment_from(row["erased_at"]),
     )
 
 
@@ -229,8 +241,29 @@ def run_record(row: sqlite3.Row) -> Run:
         counts=Counts(**{name: row[name] for name in Counts.__slots__}),
         traffic=Traffic(**{name: row[name] for name in Traffic.__slots__}),
         reasons={} if row["reasons"] is None else msgspec.json.decode(row["reasons"]),
-        failure=None if row["error"] is None else Failure(kind=row["error_kind"], words=row["error"]),
+        failure=_failure_from(row),
+        folded=row["folded"],
     )
+
+
+def standing_record(row: sqlite3.Row) -> Standing:
+    """A row of `standings`. A store that was paused before its first import stands as if nothing were wrong."""
+    paused_at = _moment_from(row["paused_at"])
+    since = _moment_from(row["since"]) or paused_at
+    assert since is not None
+    return Standing(
+        store=row["store"],
+        came=StoreState(row["came"] or StoreState.OK),
+        since=since,
+        failure=_failure_from(row),
+        failures=row["failures"],
+        next_try=_moment_from(row["next_try"]),
+        paused_at=paused_at,
+    )
+
+
+def _failure_from(row: sqlite3.Row) -> Failure | None:
+    return None if row["error"] is None else Failure(kind=row["error_kind"], words=row["error"])
 
 
 def _address_from(text: str | None) -> Address | None:

@@ -9,13 +9,12 @@ import sqlite3
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 from sqlite_utils import Database
 
 from crossdock.errors import (
@@ -27,9 +26,10 @@ from crossdock.errors import (
     DatabaseTooNewError,
     StateError,
 )
-from crossdock.model import Stage, instant, moment
+from crossdock.model import Stage, instant
 from crossdock.state import (
     Account,
+    Begun,
     Bookmark,
     Event,
     Failure,
@@ -42,13 +42,23 @@ from crossdock.state import (
     Run,
     RunKind,
     Saved,
+    Standing,
     StoredOrder,
     StoreRecord,
     Traffic,
     View,
     Waiting,
 )
-from crossdock.state.locks import FileLock, hold_exclusive, hold_shared, store_lock
+from crossdock.state.housekeeping import (
+    begin_merge,
+    erase,
+    is_unscrubbed,
+    merge,
+    note_scrubbed,
+    prune_runs,
+    rewrite,
+)
+from crossdock.state.locks import FileLock, daemon_holder, daemon_lock, hold_exclusive, hold_shared, store_lock
 from crossdock.state.migrations import MIGRATION_NAMES, schema
 from crossdock.state.pages import held_rows, save_page
 from crossdock.state.reading import (
@@ -63,15 +73,23 @@ from crossdock.state.reading import (
     timeline_of,
     unseen_orders,
 )
-from crossdock.state.rows import (
-    run_record,
-    store_record,
+from crossdock.state.rows import store_record
+from crossdock.state.standings import (
+    begin_run,
+    end_run,
+    find_run,
+    find_standings,
+    last_done,
+    last_runs,
+    pause,
+    paused_stores,
+    resume,
 )
 
 T = TypeVar("T")
 log = logging.getLogger("crossdock.state")
 
-BUSY_TIMEOUT_MS = 10_000  # a page of another process is written in a fraction of this
+BUSY_TIMEOUT_MS = 30_000  # another process saves a page in a fraction of this; it scrubs two million orders in it
 READERS = 2
 
 
@@ -114,8 +132,43 @@ class SqliteState:
             lambda db: [store_record(row) for row in db.execute("select * from stores order by name")]
         )
 
-    async def begin_run(self, store: str, kind: RunKind, at: datetime) -> int:
-        return await self._write(_begin_run, store, kind, at)
+    def daemon(self) -> AbstractAsyncContextManager[None]:
+        return daemon_lock(self._path)
+
+    async def daemon_holder(self) -> str | None:
+        return await asyncio.to_thread(daemon_holder, self._path)
+
+    async def standings(self) -> Mapping[str, Standing]:
+        return await self._read(find_standings)
+
+    async def pause(self, store: str, at: datetime) -> bool:
+        return await self._write(pause, store, at)
+
+    async def resume(self, store: str) -> bool:
+        return await self._write(resume, store)
+
+    async def paused(self) -> frozenset[str]:
+        return await self._read(paused_stores)
+
+    async def prune_runs(self, before: datetime) -> int:
+        return await self._write(prune_runs, before)
+
+    async def erase(self, before: datetime, at: datetime, limit: int) -> int:
+        return await self._write(erase, before, at, limit)
+
+    async def scrub(self) -> bool:
+        if not await self._read(is_unscrubbed):
+            return True
+        await self._write(begin_merge)
+        while await self._write(merge):  # others write in between
+            pass
+        is_clean = await asyncio.get_running_loop().run_in_executor(self._writer, self._rewrite)
+        if is_clean:
+            await self._write(note_scrubbed)
+        return is_clean
+
+    async def begin_run(self, store: str, kind: RunKind, at: datetime) -> Begun:
+        return await self._write(begin_run, store, kind, at)
 
     async def end_run(
         self,
@@ -126,17 +179,18 @@ class SqliteState:
         traffic: Traffic,
         reasons: Mapping[str, int],
         failure: Failure | None,
-    ) -> None:
-        await self._write(_end_run, run, outcome, at, traffic, reasons, failure)
+        standing: Standing | None = None,
+    ) -> Run:
+        return await self._write(end_run, run, outcome, at, traffic, reasons, failure, standing)
 
     async def run(self, run: int) -> Run:
-        return await self._read(lambda db: run_record(db.execute("select * from runs where id = ?", (run,)).fetchone()))
+        return await self._read(find_run, run)
 
     async def last_runs(self) -> Mapping[str, Run]:
-        return await self._read(_last_runs)
+        return await self._read(last_runs)
 
     async def last_done(self) -> Mapping[str, datetime]:
-        return await self._read(_last_done)
+        return await self._read(last_done)
 
     async def held(self, store: str, order_ids: Sequence[str]) -> Mapping[str, Held]:
         return await self._read(lambda db: {id: held.seen for id, held in held_rows(db, store, order_ids).items()})
@@ -164,7 +218,7 @@ class SqliteState:
         return await self._read(
             packed_raws,
             "select key, order_id as id, raw, digest, as_of from set_asides "
-            "where store = ? and derivation != ? order by key limit ?",
+            "where store = ? and derivation != ? and raw != x'' order by key limit ?",  # '' where it was erased
             (store, derivation, limit),
         )
 
@@ -216,6 +270,12 @@ class SqliteState:
             with transaction(db):
                 return work(db, *args)
 
+    def _rewrite(self) -> bool:
+        # By the writer's thread, so that whoever writes here queues up and isn't turned away by a locked database. On a
+        # connection of its own, because one on which something is still being read would be refused.
+        with told_in_words(self._path), closing(connect(self._path)) as db:
+            return rewrite(db)
+
     def _reading(self, work: Callable[..., T], args: Sequence[object]) -> T:
         with told_in_words(self._path):
             db = self._connections.mine()
@@ -251,6 +311,8 @@ def connect(path: Path) -> sqlite3.Connection:
     # A power cut can lose the last page of an import but not tear it, and its cursor goes with it: it is fetched again.
     connection.execute("pragma synchronous = normal")
     connection.execute("pragma foreign_keys = on")
+    # What is replaced or deleted is overwritten at once: a buyer's former address is nobody's business either.
+    connection.execute("pragma secure_delete = on")
     return connection
 
 
@@ -429,61 +491,3 @@ def _bind(
         (store, connector, account.identity, account.name, instant(at)),
     )
     return store_record(db.execute("select * from stores where name = ?", (store,)).fetchone())
-
-
-def _begin_run(db: sqlite3.Connection, store: str, kind: RunKind, at: datetime) -> int:
-    db.execute(
-        "update runs set outcome = ?, ended_at = ? where store = ? and ended_at is null",
-        (Outcome.KILLED.value, instant(at), store),
-    )
-    cursor = db.execute("insert into runs (store, kind, started_at) values (?, ?, ?)", (store, kind.value, instant(at)))
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
-
-
-def _end_run(
-    db: sqlite3.Connection,
-    run: int,
-    outcome: Outcome,
-    at: datetime,
-    traffic: Traffic,
-    reasons: Mapping[str, int],
-    failure: Failure | None,
-) -> None:
-    db.execute(
-        "update runs set outcome = ?, ended_at = ?, requests = ?, retries = ?, waited_s = ?, quota_left = ?, "
-        "last_request_id = ?, reasons = ?, error_kind = ?, error = ? where id = ?",
-        (
-            outcome.value,
-            instant(at),
-            traffic.requests,
-            traffic.retries,
-            traffic.waited_s,
-            traffic.quota_left,
-            traffic.last_request_id,
-            msgspec.json.encode(reasons).decode(),
-            failure and failure.kind,
-            failure and failure.words,
-            run,
-        ),
-    )
-
-
-def _last_runs(db: sqlite3.Connection) -> Mapping[str, Run]:
-    # Not joined to `stores`: a store whose first sign-in failed isn't there yet. Each name is found by the index.
-    rows = db.execute(
-        "with recursive names(name) as (select min(store) from runs union all "
-        "select (select min(store) from runs where store > name) from names where name is not null) "
-        "select runs.* from names join runs on runs.id = "
-        "(select max(id) from runs as r where r.store = name and r.kind != ?)",
-        (RunKind.ORDER.value,),
-    )
-    return {row["store"]: run_record(row) for row in rows}
-
-
-def _last_done(db: sqlite3.Connection) -> Mapping[str, datetime]:
-    rows = db.execute(
-        "select store, max(ended_at) from runs where outcome = ? and kind = ? group by store",
-        (Outcome.DONE.value, RunKind.CHANGES.value),
-    )
-    return {store: moment(ended_at) for store, ended_at in rows}

@@ -1,0 +1,108 @@
+"""The stores' connectors, each made once and used only for the account that its store's name stands for (rule S1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+
+import aiohttp
+
+from crossdock import connector as contract
+from crossdock.asking import answer
+from crossdock.clock import Clock
+from crossdock.config import StoreConfig
+from crossdock.connector import AnyConnector
+from crossdock.errors import AccountMismatchError
+from crossdock.http import HttpClient
+from crossdock.state import Account, State, StoreRecord
+
+
+class Connections:
+    """What this process has of each store: a connector, and whose account it was proved to lead to."""
+
+    def __init__(
+        self,
+        stores: Mapping[str, StoreConfig],
+        state: State,
+        session: aiohttp.ClientSession,
+        *,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self._state = state
+        self._session = session
+        self._clock = clock
+        self._random = random
+        self._connectors: dict[str, AnyConnector] = {}
+        self._proved: dict[str, Account] = {}
+        self._bound: set[str] = set()
+        self._names: dict[tuple[str, str], str] = {}  # connector and account -> the store that was proved to be it
+        self._stores: Mapping[str, StoreConfig] = {}
+        self.take_over(stores)
+
+    def take_over(self, stores: Mapping[str, StoreConfig]) -> None:
+        """Serves these stores from now on; what leads elsewhere than before is proved again before it's used."""
+        for name, store in self._stores.items():
+            now = stores.get(name)
+            if now is None or (now.connector, now.settings) != (store.connector, store.settings):
+                self._connectors.pop(name, None)
+                self._bound.discard(name)
+                proved = self._proved.pop(name, None)
+                if proved is not None:
+                    del self._names[store.connector.name, proved.identity]
+        self._stores = stores
+        self._configured = frozenset(stores)
+
+    def connector(self, store: StoreConfig) -> AnyConnector:
+        """The store's connector, with an HTTP client of its own."""
+        connector = self._connectors.get(store.name)
+        if connector is None:
+            options = store.connector.http_options(store.settings)
+            http = HttpClient(self._session, options, store=store.name, clock=self._clock, random=self._random)
+            connector = store.connector(store.settings, http)
+            if self._stores.get(store.name) is store:  # else a reload has come in between: it is the last use of this
+                self._connectors[store.name] = connector
+        return connector
+
+    async def bind(self, store: StoreConfig, connector: AnyConnector) -> StoreRecord:
+        """The store's record, once its account is proved; a new name is bound to it for good.
+
+        The platform is asked once in the life of a process. Raises AccountMismatchError and what signing in raises.
+        """
+        account = await self._account(store, connector)
+        if store.name in self._bound:
+            known = await self._state.prove(store.name, connector.name, account, self._configured)
+            if known is not None:
+                return known
+        record = await self._state.bind(store.name, connector.name, account, self._configured, self._clock.now())
+        self._remember(store, account)
+        self._bound.add(store.name)
+        return record
+
+    async def prove(self, store: StoreConfig, connector: AnyConnector) -> StoreRecord | None:
+        """Like `bind`, but a new name stays unbound: for what only looks."""
+        return await self.prove_account(store, await self._account(store, connector))
+
+    async def prove_account(self, store: StoreConfig, account: Account) -> StoreRecord | None:
+        """The store's record, if it is bound, and to this account. Raises AccountMismatchError."""
+        other = self._names.get((store.connector.name, account.identity), store.name)
+        if other != store.name:
+            raise AccountMismatchError.of_two_names(
+                store.name, other, connector=store.connector.name, account=account.name
+            )
+        record = await self._state.prove(store.name, store.connector.name, account, self._configured)
+        self._remember(store, account)
+        return record
+
+    async def _account(self, store: StoreConfig, connector: AnyConnector) -> Account:
+        return self._proved.get(store.name) or account_of(await answer(connector, connector.account))
+
+    def _remember(self, store: StoreConfig, account: Account) -> None:
+        if self._stores.get(store.name) is store:
+            self._proved[store.name] = account
+            self._names[store.connector.name, account.identity] = store.name
+
+
+def account_of(found: contract.Account) -> Account:
+    """What is kept of an account that a connector told of."""
+    return Account(identity=found.identity, name=found.name)

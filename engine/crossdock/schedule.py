@@ -1,0 +1,319 @@
+"""Each store's imports on time, as APScheduler jobs. Nothing else knows APScheduler.
+
+A job a store, one run of it at a time. When a store's turn comes is computed by `next_time` from its entry in
+`stores.yaml` alone, so that it is the same after every start; a failing store's next try comes from its standing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import tzlocal
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.combining import OrTrigger
+from apscheduler.triggers.cron import CronTrigger
+
+from crossdock.clock import Clock
+from crossdock.config import StoreConfig
+from crossdock.engine import Engine
+from crossdock.errors import StateError
+from crossdock.logs import about
+from crossdock.state import Standing, StoreState
+
+log = logging.getLogger("crossdock.schedule")
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as cron counts them; 7 is Sunday too
+
+POLLS_AT_ONCE = 200  # at a platform that takes five seconds over a poll: 10,000 stores in less than five minutes
+FIRST_IMPORTS_AT_ONCE = 16  # each holds two pages of 250 new orders, some 15 MiB
+PATIENCE_S = 10.0  # for a run that gets nothing done: from then on it takes nobody's place
+
+_SETTINGS: Mapping[str, object] = {
+    "coalesce": True,  # a machine that slept for a night owes one import, not a hundred
+    "max_instances": 1,
+    "misfire_grace_time": None,  # a late import is still wanted; APScheduler would drop it after a second
+}
+
+
+def next_time(store: StoreConfig, after: datetime) -> datetime | None:
+    """When the store's next scheduled import begins after a given time; None for a cron line that never comes.
+
+    Stores of one interval are spread over it by a hash of their names, which is the same after every start.
+    """
+    if store.cron is not None:
+        found = _cron_trigger(store.cron, store.timezone).get_next_fire_time(None, after + MICROSECOND)
+        return None if found is None else found.astimezone(UTC)
+    assert store.every is not None
+    every = store.every // MICROSECOND
+    offset = int.from_bytes(hashlib.blake2b(store.name.encode(), digest_size=8).digest(), "big") * every >> 64
+    rounds = ((after - EPOCH) // MICROSECOND - offset) // every + 1
+    return EPOCH + (offset + rounds * every) * MICROSECOND
+
+
+def next_run(store: StoreConfig, standing: Standing | None, now: datetime) -> datetime | None:
+    """When a daemon is going to import the store next; None for a paused one."""
+    if standing is not None and standing.paused_at is not None:
+        return None
+    if standing is not None and standing.next_try is not None:
+        return max(standing.next_try, now)
+    return next_time(store, now)
+
+
+@lru_cache(maxsize=1000)
+def _cron_trigger(cron: str, timezone: str | None) -> BaseTrigger:
+    """What fires by a line of five fields; where day and weekday are both given, either will do, as in every cron."""
+    minute, hour, day, month, weekday = cron.split()
+    zone = ZoneInfo(timezone) if timezone else tzlocal.get_localzone()
+    fields = {"minute": minute, "hour": hour, "month": month, "timezone": zone}
+    weekdays = _weekdays(weekday)
+    if day.startswith("*") or weekday.startswith("*"):
+        return CronTrigger(**fields, day=day, day_of_week=weekdays)
+    return OrTrigger([CronTrigger(**fields, day=day), CronTrigger(**fields, day_of_week=weekdays)])
+
+
+def _weekdays(field: str) -> str:
+    """The days by their names: APScheduler counts them from Monday on, and cron from Sunday."""
+    chosen = {day % 7 for item in field.split(",") for day in _weekday_numbers(item)}
+    return ",".join(WEEKDAYS[day] for day in sorted(chosen))
+
+
+def _weekday_numbers(item: str) -> Iterator[int]:
+    days, _, step = item.partition("/")
+    first, _, last = days.partition("-")
+    if first == "*":
+        first, last = "0", "6"
+    begin = _weekday(first)
+    end = (7 if step else begin) if not last else 7 if last == "sun" else _weekday(last)
+    yield from range(begin, end + 1, int(step or 1))
+
+
+def _weekday(word: str) -> int:
+    return WEEKDAYS.index(word) if word in WEEKDAYS else int(word)
+
+
+class Schedule:
+    """The stores' jobs. All of it lives on the event loop that `start` is called on.
+
+    Attributes:
+        standings: How the stores stand that aren't well, as far as this process knows.
+        database_failure: Why the database can't be used at present, in words, or None.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self.standings: dict[str, Standing] = {}
+        self.database_failure: str | None = None
+        self._engine = engine
+        self._clock = clock
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=_SETTINGS)
+        self._stores: Mapping[str, StoreConfig] = {}
+        self._paused: frozenset[str] = frozenset()
+        self._never_imported: set[str] = set()
+        self._polls, self._first_imports = Turns(POLLS_AT_ONCE), Turns(FIRST_IMPORTS_AT_ONCE)
+        self._under_way: dict[str, asyncio.Task[Any]] = {}
+        self._wanted: set[str] = set()
+        self._is_stopping = False
+
+    async def start(self) -> None:
+        """Schedules every store of the engine's configuration: those that are overdue or were never imported, now."""
+        state = self._engine.state
+        standings, self._paused = await state.standings(), await state.paused()
+        self.standings = {name: standing for name, standing in standings.items() if standing.failures}
+        last_done = await state.last_done()
+        self._stores, now = self._engine.config.stores, self._clock.now()
+        self._never_imported = {name for name in self._stores if name not in last_done}
+        for name, store in self._stores.items():
+            done = last_done.get(name)
+            overdue = now if done is None else next_time(store, done)
+            self._add(store, None if name in self._paused else overdue)
+        self._scheduler.start()
+
+    def take_over(self, stores: Mapping[str, StoreConfig]) -> None:
+        """Schedules these stores from now on. What is as it was is left alone; new and changed stores are due now."""
+        before, self._stores = self._stores, stores
+        for name in before.keys() - stores.keys():
+            self._scheduler.remove_job(name)
+            self.standings.pop(name, None)
+            self._wanted.discard(name)
+        for name, store in stores.items():
+            was = before.get(name)
+            if was is None:
+                self._never_imported.add(name)
+                self._add(store, None if name in self._paused else self._clock.now())
+            elif was != store:
+                self._scheduler.modify_job(name, trigger=_Rhythm(store))
+                self.want(name)
+
+    def want(self, name: str) -> None:
+        """An import of the store now, or right after the one that is under way. A paused store stays as it is."""
+        if name in self._under_way:
+            self._wanted.add(name)
+        elif self._may_run(name):
+            self._scheduler.modify_job(name, next_run_time=self._clock.now())
+
+    def pause(self, names: frozenset[str]) -> None:
+        """These stores are paused from now on, and no others; one that goes on again is due now."""
+        before, self._paused = self._paused, names
+        for name in (before - names) & self._stores.keys():
+            log.info("%s: goes on", name, extra={"store": name})
+            self.want(name)
+        for name in (names - before) & self._stores.keys():
+            log.info("%s: is paused", name, extra={"store": name})
+            self._wanted.discard(name)
+            self._scheduler.pause_job(name)
+
+    def realign(self) -> None:
+        """Counts every store's next import from the present time, after somebody has set the clock."""
+        for name, store in self._stores.items():
+            if name not in self._paused and name not in self._under_way:
+                self._scheduler.modify_job(name, next_run_time=next_time(store, self._clock.now()))
+
+    async def stop(self, patience_s: float) -> list[str]:
+        """Ends all runs, each at the page at hand. Tells which stores' connectors did not heed that in time."""
+        self._is_stopping = True
+        self._scheduler.pause()
+        under_way = dict(self._under_way)
+        for task in under_way.values():
+            task.cancel()
+        if under_way:
+            await asyncio.wait(under_way.values(), timeout=patience_s)
+        self._scheduler.shutdown(wait=False)
+        return sorted(name for name, task in under_way.items() if not task.done())
+
+    def counts(self) -> Mapping[str, int]:
+        """How many stores are in each state."""
+        states = Counter(
+            StoreState.PAUSED
+            if name in self._paused
+            else StoreState.OK
+            if (standing := self.standings.get(name)) is None
+            else standing.came
+            for name in self._stores
+        )
+        return {state.value: states[state] for state in StoreState}
+
+    def late_s(self) -> float:
+        """For how long the next job has been due without being begun; none is, as long as APScheduler does its work."""
+        due = next((job.next_run_time for job in self._scheduler.get_jobs()), None)
+        return 0.0 if due is None else max(0.0, (self._clock.now() - due).total_seconds())
+
+    def failing(self) -> list[str]:
+        """The stores that wait for another try."""
+        return [name for name in self.standings if name in self._stores]
+
+    def _add(self, store: StoreConfig, first: datetime | None) -> None:
+        self._scheduler.add_job(self._tick, _Rhythm(store), args=[store.name], id=store.name, next_run_time=first)
+
+    async def _tick(self, name: str) -> None:
+        """What the store's job does: an import, and one more as long as somebody has asked for it meanwhile."""
+        task = asyncio.current_task()
+        assert task is not None
+        task.set_name(f"import {name}")
+        self._under_way[name] = task
+        try:
+            async with (self._first_imports if name in self._never_imported else self._polls).turn() as worked:
+                self._wanted.add(name)
+                while name in self._wanted and self._may_run(name):
+                    self._wanted.discard(name)
+                    await self._import(name, worked)
+        except asyncio.CancelledError:
+            if not self._is_stopping:  # else it is the way out, and APScheduler would log it as a failure
+                raise
+        except Exception:  # a mistake of our own: told, and no reason for the other stores to stop
+            log.exception("%s: its import failed for a reason that lies in crossdock", name)
+        finally:
+            self._wanted.discard(name)
+            del self._under_way[name]
+
+    def _may_run(self, name: str) -> bool:
+        """Whether the store is still there: it may have waited long for its turn."""
+        return name in self._stores and name not in self._paused
+
+    async def _import(self, name: str, worked: Callable[[], None]) -> None:
+        try:
+            with about(name):
+                standing = await self._engine.import_due(name, progress=lambda counts: worked())
+        except StateError as error:
+            self._database_fails(str(error))
+            return
+        self._database_works()
+        if standing is None or standing.next_try is None:
+            self._never_imported.discard(name)
+            self.standings.pop(name, None)
+        else:
+            self.standings[name] = standing
+            if self._may_run(name):
+                self._scheduler.modify_job(name, next_run_time=standing.next_try)
+
+    def _database_fails(self, words: str) -> None:
+        if words != self.database_failure:
+            log.error("%s Every store is tried again as scheduled.", words)
+        self.database_failure = words
+
+    def _database_works(self) -> None:
+        if self.database_failure is not None:
+            log.warning("the database can be used again")
+        self.database_failure = None
+
+
+class Turns:
+    """Lets so many runs work at the same time.
+
+    One that gets nothing done for a while keeps going and counts no more, so that stores which hang hold up nobody.
+    """
+
+    def __init__(self, places: int, patience_s: float = PATIENCE_S) -> None:
+        self._places = asyncio.Semaphore(places)
+        self._patience_s = patience_s
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[Callable[[], None], None]:
+        """Waits for a place and keeps it as long as the function that it gives is called again and again."""
+        await self._places.acquire()
+        place = _Place(self._places, self._patience_s)
+        try:
+            yield place.keep
+        finally:
+            place.give_back()
+
+
+class _Place:
+    """A place that is given back once, by its holder or by the clock."""
+
+    def __init__(self, places: asyncio.Semaphore, patience_s: float) -> None:
+        self._places = places
+        self._patience_s = patience_s
+        self._is_held = True
+        self._end = asyncio.get_running_loop().call_later(patience_s, self.give_back)
+
+    def keep(self) -> None:
+        if self._is_held:
+            self._end.cancel()
+            self._end = asyncio.get_running_loop().call_later(self._patience_s, self.give_back)
+
+    def give_back(self) -> None:
+        self._end.cancel()
+        if self._is_held:
+            self._is_held = False
+            self._places.release()
+
+
+class _Rhythm(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """`next_time` as APScheduler asks for it: counted from now: an interval keeps its place after a late run."""
+
+    def __init__(self, store: StoreConfig) -> None:
+        self._store = store
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        return next_time(self._store, now if previous is None else max(previous, now))

@@ -1,0 +1,1 @@
+"""What crossdock shows over HTTP."""
