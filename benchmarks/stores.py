@@ -33,7 +33,7 @@ from typing import Any, cast
 
 from aiohttp import web
 from crossdock.config import StoreConfig
-from crossdock.schedule import next_time
+from crossdock.timetable import next_time
 
 EVERY = timedelta(minutes=5)
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -20,7 +20,7 @@ ROWS = (
     "boundary connections standing",
     "importing explaining",
     "engine",
-    "testing schedule web",
+    "testing timetable schedule web",
     "daemon",
     "cli",
 )
@@ -30,6 +30,7 @@ ARROWS = {  # within a row: the module may use those named
     "references": "yaml_source",
     "plain_words": "references yaml_source",
     "config_sections": "yaml_source",
+    "schedule": "timetable",
     "config": "config_sections plain_words references yaml_source",
 }
 ROW_OF = {room: number for number, row in enumerate(ROWS) for room in row.split()}

@@ -11,7 +11,7 @@ from crossdock import connector as contract
 from crossdock.asking import answer
 from crossdock.clock import Clock
 from crossdock.config import StoreConfig
-from crossdock.connector import AnyConnector
+from crossdock.connector import AnyConnector, Settings
 from crossdock.errors import AccountMismatchError
 from crossdock.http import HttpClient
 from crossdock.state import Account, State, StoreRecord
@@ -44,12 +44,12 @@ class Connections:
         """Serves these stores from now on; what leads elsewhere than before is proved again before it's used."""
         for name, store in self._stores.items():
             now = stores.get(name)
-            if now is None or (now.connector, now.settings) != (store.connector, store.settings):
+            if now is None or _leads_to(now) != _leads_to(store):
                 self._connectors.pop(name, None)
                 self._bound.discard(name)
                 proved = self._proved.pop(name, None)
                 if proved is not None:
-                    del self._names[store.connector.name, proved.identity]
+                    self._names.pop((store.connector.name, proved.identity), None)
         self._stores = stores
         self._configured = frozenset(stores)
 
@@ -60,7 +60,7 @@ class Connections:
             options = store.connector.http_options(store.settings)
             http = HttpClient(self._session, options, store=store.name, clock=self._clock, random=self._random)
             connector = store.connector(store.settings, http)
-            if self._stores.get(store.name) is store:  # else a reload has come in between: it is the last use of this
+            if self._is_current(store):
                 self._connectors[store.name] = connector
         return connector
 
@@ -97,10 +97,19 @@ class Connections:
     async def _account(self, store: StoreConfig, connector: AnyConnector) -> Account:
         return self._proved.get(store.name) or account_of(await answer(connector, connector.account))
 
+    def _is_current(self, store: StoreConfig) -> bool:
+        """Whether it still leads where it did: a reload may have come in between, and then this is its last use."""
+        now = self._stores.get(store.name)
+        return now is not None and _leads_to(now) == _leads_to(store)
+
     def _remember(self, store: StoreConfig, account: Account) -> None:
-        if self._stores.get(store.name) is store:
+        if self._is_current(store):
             self._proved[store.name] = account
             self._names[store.connector.name, account.identity] = store.name
+
+
+def _leads_to(store: StoreConfig) -> tuple[type[AnyConnector], Settings]:
+    return store.connector, store.settings
 
 
 def account_of(found: contract.Account) -> Account:

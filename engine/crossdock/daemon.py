@@ -11,11 +11,11 @@ import logging
 import os
 import resource
 import signal
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from crossdock.clock import Clock, SystemClock
 from crossdock.config import Reading, StoreConfig
@@ -24,7 +24,6 @@ from crossdock.errors import ConfigError, CrossdockError
 from crossdock.loopwatch import watch
 from crossdock.plugins import Plugins
 from crossdock.schedule import Schedule
-from crossdock.state import StoreState
 from crossdock.systemd import Supervisor, watchdog_interval_s
 from crossdock.web.app import serve
 from crossdock.web.health import Health
@@ -99,15 +98,16 @@ class _Source:
 
     def read_again(self) -> None:
         """Reads it as it is now. What changes while it is being read has changed since."""
-        before = _signatures(self._files)
+        known, before = self._files, _signatures(self._files)
         self.reading = self._read()
         self._files = {self._path, *self.reading.files}
-        self._seen = {**_signatures(self._files), **before}
+        after = _signatures(self._files)
+        self._seen = {path: (before if path in known else after).get(path) for path in self._files}
 
     def changed(self) -> set[Path]:
         """The files that are no longer as they were when they were read."""
         now = _signatures(self._files)
-        return {path for path in self._files if now.get(path) != self._seen.get(path)}
+        return {path for path in self._files if now.get(path) != self._seen[path]}
 
     @property
     def files(self) -> int:
@@ -150,11 +150,14 @@ class Daemon:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._follow_reloads(), name="reload"),
-                    group.create_task(self._watch_files(), name="watch files"),
-                    group.create_task(self._follow_commands(), name="follow commands"),
-                    group.create_task(self._keep_house(), name="keep house"),
-                    group.create_task(self._tell_supervisor(), name="tell the supervisor"),
+                    group.create_task(_for_good(task, name), name=name)
+                    for name, task in (
+                        ("follow reloads", self._follow_reloads),
+                        ("watch files", self._watch_files),
+                        ("follow commands", self._follow_commands),
+                        ("keep house", self._keep_house),
+                        ("tell the supervisor", self._tell_supervisor),
+                    )
                 ]
                 self._is_ready = True
                 self._supervisor.ready(self._status())
@@ -165,6 +168,10 @@ class Daemon:
                 log.info("stopping: running imports end at the page at hand")
                 for task in tasks:
                     task.cancel()
+        except BaseExceptionGroup as failed:
+            raise CrossdockError(
+                "crossdock can't go on; the log has the reason. Whoever watches over it starts it again."
+            ) from failed
         finally:
             left = await self._schedule.stop(STOP_S)
         log.info("stopped")
@@ -186,19 +193,18 @@ class Daemon:
     def _is_alive(self) -> bool:
         return self._schedule.late_s() < DEAD_S
 
-    async def _follow_reloads(self) -> None:
+    async def _follow_reloads(self) -> NoReturn:
         """Reads the configuration again on SIGHUP, and tries at once what waits for a person: one has just come."""
         while True:
             await self._signals.reload.wait()
             self._signals.reload.clear()
             self._supervisor.reloading()
             await self._read_again(asked=True)
-            for name, standing in list(self._schedule.standings.items()):
-                if standing.came is StoreState.NEEDS_CREDENTIALS:
-                    self._schedule.want(name)
+            for name in self._schedule.waiting_for_a_person():
+                self._schedule.want(name)
             self._supervisor.ready(self._status())
 
-    async def _watch_files(self) -> None:
+    async def _watch_files(self) -> NoReturn:
         """Reads the configuration again when it, or a file that it refers to, has changed, appeared or gone."""
         while True:
             await self._clock.sleep(FILES_S + FILE_S * self._source.files)
@@ -207,9 +213,8 @@ class Daemon:
                 self._try_again_with(changed)
 
     def _try_again_with(self, changed: set[Path]) -> None:
-        for name, standing in list(self._schedule.standings.items()):
-            store = self._engine.config.stores.get(name)
-            if store and standing.came is StoreState.NEEDS_CREDENTIALS and changed.intersection(store.secret_files):
+        for name in self._schedule.waiting_for_a_person():
+            if changed.intersection(self._engine.config.stores[name].secret_files):
                 self._schedule.want(name)
 
     async def _read_again(self, *, asked: bool) -> None:
@@ -230,14 +235,14 @@ class Daemon:
             self._engine.take_over(replace(reading.config, stores=stores))
             self._schedule.take_over(stores)
 
-    async def _follow_commands(self) -> None:
+    async def _follow_commands(self) -> NoReturn:
         """Sees what other processes do to the database, and whether somebody has set the clock."""
         looked_at = self._clock.monotonic()
         ahead_s = self._ahead_s()
         while True:
             await self._clock.sleep(PAUSES_S)
             if abs(self._ahead_s() - ahead_s) > CLOCK_WAS_SET_S:
-                log.warning("the clock was set: the stores' imports are counted from its present time")
+                log.warning("the clock was set, or the machine slept: imports are counted from the present time")
                 self._schedule.realign()
             ahead_s = self._ahead_s()
             try:
@@ -258,7 +263,7 @@ class Daemon:
             if name in known and known[name].failures == 0:
                 self._schedule.want(name)
 
-    async def _keep_house(self) -> None:
+    async def _keep_house(self) -> NoReturn:
         while True:
             wait_s = HOUSE_AGAIN_S
             try:
@@ -271,7 +276,7 @@ class Daemon:
                 wait_s = HOUSE_S if kept.is_clean else HOUSE_AGAIN_S
             await self._clock.sleep(wait_s)
 
-    async def _tell_supervisor(self) -> None:
+    async def _tell_supervisor(self) -> NoReturn:
         interval_s = min(watchdog_interval_s() or STATUS_S, STATUS_S)
         while True:
             if self._is_alive():
@@ -284,6 +289,15 @@ class Daemon:
         total = sum(counts.values())
         states = ", ".join(f"{count} {state}" for state, count in counts.items())
         return f"{_counted(total, 'store')}{f': {states}' if states else ''}"
+
+
+async def _for_good(task: Callable[[], Coroutine[None, None, NoReturn]], name: str) -> None:
+    """Runs a task until it's cancelled. One that ends otherwise is named."""
+    try:
+        await task()
+    except Exception:
+        log.critical("the daemon's task '%s' has failed, and it must not go on without it", name, exc_info=True)
+        raise
 
 
 def _counted(count: int, what: str) -> str:
@@ -340,5 +354,5 @@ def _signatures(paths: Collection[Path]) -> dict[Path, _Signature]:
 def _allow_many_files() -> None:
     """Stores that hang keep their connections open, and the usual 1,024 descriptors end sooner than the memory."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
+    if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -370,7 +370,7 @@ class Engine:
         try:
             run = await recorded(Outcome.DONE if error is None else Outcome.FAILED, after)
         except StateError as unrecorded:
-            raise error or unrecorded from None
+            raise unrecorded from error
         # A failure is told when it begins and when it ends, not each time that it's met again.
         log.log(logging.INFO if error is None else logging.DEBUG, "%s", _run_in_words(run))
         return _Ended(run, error, begun.standing, after)

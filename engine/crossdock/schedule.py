@@ -1,27 +1,20 @@
-"""Each store's imports on time, as APScheduler jobs. Nothing else knows APScheduler.
+"""Each store's imports on time, as APScheduler jobs: a job a store, and one run of it at a time.
 
-A job a store, one run of it at a time. When a store's turn comes is computed by `next_time` from its entry in
-`stores.yaml` alone, so that it is the same after every start; a failing store's next try comes from its standing.
+When a store's turn comes is told by its timetable; when a failing one is tried again, by its standing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import tzlocal
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.combining import OrTrigger
-from apscheduler.triggers.cron import CronTrigger
 
 from crossdock.clock import Clock
 from crossdock.config import StoreConfig
@@ -29,12 +22,11 @@ from crossdock.engine import Engine
 from crossdock.errors import StateError
 from crossdock.logs import about
 from crossdock.state import Standing, StoreState
+from crossdock.timetable import next_time
 
 log = logging.getLogger("crossdock.schedule")
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as cron counts them; 7 is Sunday too
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # APScheduler drops a job that has no next time, and a reload asks for it
 
 POLLS_AT_ONCE = 200  # at a platform that takes five seconds over a poll: 10,000 stores in less than five minutes
 FIRST_IMPORTS_AT_ONCE = 16  # each holds two pages of 250 new orders, some 15 MiB
@@ -45,62 +37,6 @@ _SETTINGS: Mapping[str, object] = {
     "max_instances": 1,
     "misfire_grace_time": None,  # a late import is still wanted; APScheduler would drop it after a second
 }
-
-
-def next_time(store: StoreConfig, after: datetime) -> datetime | None:
-    """When the store's next scheduled import begins after a given time; None for a cron line that never comes.
-
-    Stores of one interval are spread over it by a hash of their names, which is the same after every start.
-    """
-    if store.cron is not None:
-        found = _cron_trigger(store.cron, store.timezone).get_next_fire_time(None, after + MICROSECOND)
-        return None if found is None else found.astimezone(UTC)
-    assert store.every is not None
-    every = store.every // MICROSECOND
-    offset = int.from_bytes(hashlib.blake2b(store.name.encode(), digest_size=8).digest(), "big") * every >> 64
-    rounds = ((after - EPOCH) // MICROSECOND - offset) // every + 1
-    return EPOCH + (offset + rounds * every) * MICROSECOND
-
-
-def next_run(store: StoreConfig, standing: Standing | None, now: datetime) -> datetime | None:
-    """When a daemon is going to import the store next; None for a paused one."""
-    if standing is not None and standing.paused_at is not None:
-        return None
-    if standing is not None and standing.next_try is not None:
-        return max(standing.next_try, now)
-    return next_time(store, now)
-
-
-@lru_cache(maxsize=1000)
-def _cron_trigger(cron: str, timezone: str | None) -> BaseTrigger:
-    """What fires by a line of five fields; where day and weekday are both given, either will do, as in every cron."""
-    minute, hour, day, month, weekday = cron.split()
-    zone = ZoneInfo(timezone) if timezone else tzlocal.get_localzone()
-    fields = {"minute": minute, "hour": hour, "month": month, "timezone": zone}
-    weekdays = _weekdays(weekday)
-    if day.startswith("*") or weekday.startswith("*"):
-        return CronTrigger(**fields, day=day, day_of_week=weekdays)
-    return OrTrigger([CronTrigger(**fields, day=day), CronTrigger(**fields, day_of_week=weekdays)])
-
-
-def _weekdays(field: str) -> str:
-    """The days by their names: APScheduler counts them from Monday on, and cron from Sunday."""
-    chosen = {day % 7 for item in field.split(",") for day in _weekday_numbers(item)}
-    return ",".join(WEEKDAYS[day] for day in sorted(chosen))
-
-
-def _weekday_numbers(item: str) -> Iterator[int]:
-    days, _, step = item.partition("/")
-    first, _, last = days.partition("-")
-    if first == "*":
-        first, last = "0", "6"
-    begin = _weekday(first)
-    end = (7 if step else begin) if not last else 7 if last == "sun" else _weekday(last)
-    yield from range(begin, end + 1, int(step or 1))
-
-
-def _weekday(word: str) -> int:
-    return WEEKDAYS.index(word) if word in WEEKDAYS else int(word)
 
 
 class Schedule:
@@ -129,13 +65,14 @@ class Schedule:
         """Schedules every store of the engine's configuration: those that are overdue or were never imported, now."""
         state = self._engine.state
         standings, self._paused = await state.standings(), await state.paused()
-        self.standings = {name: standing for name, standing in standings.items() if standing.failures}
         last_done = await state.last_done()
         self._stores, now = self._engine.config.stores, self._clock.now()
+        self.standings = {name: standings[name] for name in self._stores.keys() & standings if standings[name].failures}
         self._never_imported = {name for name in self._stores if name not in last_done}
         for name, store in self._stores.items():
             done = last_done.get(name)
-            overdue = now if done is None else next_time(store, done)
+            # A time in the future was noted by a clock that has been set back since.
+            overdue = now if done is None else next_time(store, min(done, now)) or NEVER
             self._add(store, None if name in self._paused else overdue)
         self._scheduler.start()
 
@@ -148,19 +85,23 @@ class Schedule:
             self._wanted.discard(name)
         for name, store in stores.items():
             was = before.get(name)
+            if was == store:
+                continue
             if was is None:
                 self._never_imported.add(name)
-                self._add(store, None if name in self._paused else self._clock.now())
-            elif was != store:
+                self._add(store, None)
+            else:
                 self._scheduler.modify_job(name, trigger=_Rhythm(store))
-                self.want(name)
+            self.want(name)
 
     def want(self, name: str) -> None:
         """An import of the store now, or right after the one that is under way. A paused store stays as it is."""
+        if not self._may_run(name):
+            return
         if name in self._under_way:
             self._wanted.add(name)
-        elif self._may_run(name):
-            self._scheduler.modify_job(name, next_run_time=self._clock.now())
+        # Beside a run, too, where APScheduler passes over this time and finds the next one: a resumed store has none.
+        self._scheduler.modify_job(name, next_run_time=self._clock.now())
 
     def pause(self, names: frozenset[str]) -> None:
         """These stores are paused from now on, and no others; one that goes on again is due now."""
@@ -174,10 +115,12 @@ class Schedule:
             self._scheduler.pause_job(name)
 
     def realign(self) -> None:
-        """Counts every store's next import from the present time, after somebody has set the clock."""
-        for name, store in self._stores.items():
-            if name not in self._paused and name not in self._under_way:
-                self._scheduler.modify_job(name, next_run_time=next_time(store, self._clock.now()))
+        """Counts every store's next import from the present time, after the clock was set. What is due stays due."""
+        now = self._clock.now()
+        for name in self._stores.keys() - self._paused:
+            is_due = self._scheduler.get_job(name).next_run_time <= now
+            following = now if is_due else next_time(self._stores[name], now) or NEVER
+            self._scheduler.modify_job(name, next_run_time=following)
 
     async def stop(self, patience_s: float) -> list[str]:
         """Ends all runs, each at the page at hand. Tells which stores' connectors did not heed that in time."""
@@ -210,7 +153,11 @@ class Schedule:
 
     def failing(self) -> list[str]:
         """The stores that wait for another try."""
-        return [name for name in self.standings if name in self._stores]
+        return list(self.standings)
+
+    def waiting_for_a_person(self) -> list[str]:
+        """The stores that need new credentials."""
+        return [name for name, standing in self.standings.items() if standing.came is StoreState.NEEDS_CREDENTIALS]
 
     def _add(self, store: StoreConfig, first: datetime | None) -> None:
         self._scheduler.add_job(self._tick, _Rhythm(store), args=[store.name], id=store.name, next_run_time=first)
@@ -237,8 +184,8 @@ class Schedule:
             del self._under_way[name]
 
     def _may_run(self, name: str) -> bool:
-        """Whether the store is still there: it may have waited long for its turn."""
-        return name in self._stores and name not in self._paused
+        """Whether the store is still there, and we are: it may have waited long for its turn."""
+        return not self._is_stopping and name in self._stores and name not in self._paused
 
     async def _import(self, name: str, worked: Callable[[], None]) -> None:
         try:
@@ -251,7 +198,7 @@ class Schedule:
         if standing is None or standing.next_try is None:
             self._never_imported.discard(name)
             self.standings.pop(name, None)
-        else:
+        elif name in self._stores:
             self.standings[name] = standing
             if self._may_run(name):
                 self._scheduler.modify_job(name, next_run_time=standing.next_try)
@@ -316,4 +263,4 @@ class _Rhythm(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
         self._store = store
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
-        return next_time(self._store, now if previous is None else max(previous, now))
+        return next_time(self._store, now if previous is None else max(previous, now)) or NEVER

@@ -21,7 +21,7 @@ FOR_A_PERSON = frozenset(kind.__name__ for kind in _KINDS)
 
 def after_success(store: str, before: Standing | None, at: datetime) -> Standing | None:
     """How the store stands now, or None where that is no news."""
-    if before is not None and before.came is StoreState.OK and before.failures == 0:
+    if before is not None and before.came is StoreState.OK:
         return None
     paused_at = None if before is None else before.paused_at
     return Standing(store=store, came=StoreState.OK, since=at, paused_at=paused_at)
@@ -43,15 +43,16 @@ def after_failure(
         wait = PROBE_WAIT
     else:
         wait = min(min(every or FIRST_WAIT, FIRST_WAIT) * 2.0 ** min(failures - 1, 30), LONGEST_WAIT)
+    wait *= random.uniform(1 - SPREAD, 1 + SPREAD)
     if isinstance(error, RateLimitedError):
-        wait = max(wait, timedelta(seconds=error.retry_after_s))
+        wait = max(wait, timedelta(seconds=error.retry_after_s) * random.uniform(1, 1 + SPREAD))
     return replace(
         standing,
         came=came,
         since=standing.since if standing.failures else at,
         failure=Failure(kind=type(error).__name__, words=str(error)),
         failures=failures,
-        next_try=at + wait * random.uniform(1 - SPREAD, 1 + SPREAD),
+        next_try=at + wait,
     )
 
 

@@ -26,6 +26,7 @@ async def finished(start: Callable[[], Awaitable[T]], *, within_s: float, name: 
     cancelled has cancelled itself, and its exception may be one that is no Exception.
     """
     task = asyncio.create_task(_tamed(start), name=name)
+    task.add_done_callback(_heard)
     try:
         done, _ = await asyncio.wait([task], timeout=within_s)
     finally:
@@ -75,7 +76,6 @@ def harmless(error: BaseException) -> RuntimeError:
 
 async def _leave(task: asyncio.Task[T], *, grace_s: float) -> None:
     """Cancels the task and gives it a moment to tidy up. One that goes on is not waited for at the program's end."""
-    task.add_done_callback(_heard)
     task.cancel()
     try:
         await asyncio.wait([task], timeout=grace_s)
@@ -85,6 +85,6 @@ async def _leave(task: asyncio.Task[T], *, grace_s: float) -> None:
 
 
 def _heard(task: asyncio.Task[T]) -> None:
-    """Whatever it still raises is nobody's concern any more, and no reason for asyncio to complain."""
+    """What it raises after it was left is nobody's concern, and no reason for asyncio to complain, secrets and all."""
     if not task.cancelled():
         task.exception()

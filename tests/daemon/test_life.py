@@ -218,6 +218,16 @@ def test_a_command_that_imports_is_waited_for_and_then_the_daemon_goes_on(desk: 
         assert running.end() == 0
 
 
+def test_a_task_of_its_own_that_fails_ends_it_with_its_name_since_without_it_nobody_would_know(desk: Desk) -> None:
+    with started(desk) as running:
+        with closing(sqlite3.connect(desk.database)) as db:
+            db.execute("alter table standings rename to elsewhere")
+        assert running.ended() == 1
+        (line,) = running.so_far("has failed, and it must not go on without it")
+        assert (line["level"], "follow commands" in line["message"]) == ("CRITICAL", True)
+        assert "no such table" in line["error"]
+
+
 def test_it_erases_the_personal_data_of_orders_past_keep_days(desk: Desk) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=60)
     desk.write(before=EVERY_SECOND.replace("engine: {", "engine: {keep_days: 30, "))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from crossdock.config import StoreConfig
 from crossdock.engine import ImportRequest, open_engine
-from crossdock.errors import CredentialsError, UnreachableError
+from crossdock.errors import CredentialsError, DatabaseFullError, UnreachableError
 from crossdock.plugins import Plugins
-from crossdock.schedule import FIRST_IMPORTS_AT_ONCE, Turns, next_time
-from crossdock.state import StoreState
+from crossdock.schedule import FIRST_IMPORTS_AT_ONCE, Turns
+from crossdock.state import Run, StoreState
+from crossdock.timetable import next_time
 from support.clock import WoundClock
-from support.timetables import FIVE_MINUTES, Street, config_of, day, timetable
+from support.timetables import FIVE_MINUTES, Day, Street, config_of, day, timetable
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 DOWN, REFUSED = UnreachableError("acme: no connection."), CredentialsError("acme: the token is refused.")
@@ -24,6 +28,20 @@ DOWN, REFUSED = UnreachableError("acme: no connection."), CredentialsError("acme
 @pytest.fixture
 def street() -> Street:
     return Street(WoundClock())
+
+
+async def until_visited(street: Street, name: str = "acme") -> None:
+    """Until the store is being asked."""
+    async with asyncio.timeout(30):
+        while not street.times(name):  # noqa: ASYNC110 -- a visit is no event
+            await asyncio.sleep(0.01)
+
+
+def taken_over(today: Day, folder: Path, *stores: StoreConfig) -> None:
+    """The configuration has these stores from now on."""
+    config = config_of(folder, stores)
+    today.engine.take_over(config)
+    today.schedule.take_over(config.stores)
 
 
 async def test_a_store_that_was_never_imported_is_due_at_once_and_then_keeps_its_interval(
@@ -67,7 +85,7 @@ async def test_an_import_that_is_asked_for_while_one_runs_follows_right_after_it
 ) -> None:
     street.trouble["acme"] = held = asyncio.Event()
     async with day(tmp_path, street, timetable(connector=street.connector())) as today:
-        await until_visited(street, "acme")
+        await until_visited(street)
         for _ in range(3):
             today.schedule.want("acme")
         assert len(street.visits) == 1
@@ -127,15 +145,8 @@ async def test_first_imports_that_hang_keep_no_other_store_from_its_own(tmp_path
     async with day(tmp_path, street) as today:
         today.schedule._first_imports = Turns(FIRST_IMPORTS_AT_ONCE, patience_s=0.01)
         good = timetable("good", connector=street.connector())
-        config = config_of(tmp_path, [*hanging, good])
-        today.engine.take_over(config)
-        today.schedule.take_over(config.stores)
-        await asyncio.wait_for(until_visited(street, "good"), timeout=30)
-
-
-async def until_visited(street: Street, name: str) -> None:
-    while not street.times(name):  # noqa: ASYNC110 -- a visit is no event
-        await asyncio.sleep(0.01)
+        taken_over(today, tmp_path, *hanging, good)
+        await until_visited(street, "good")
 
 
 async def test_a_paused_store_rests_and_is_due_at_once_when_it_goes_on(tmp_path: Path, street: Street) -> None:
@@ -180,9 +191,7 @@ async def test_a_reload_touches_only_what_changed(tmp_path: Path, street: Street
         street.visits.clear()
         now = street.clock.now()
         quick = timetable("slow", connector=street.connector(), every=MINUTE)
-        config = config_of(tmp_path, [same, quick, timetable("new", connector=street.connector())])
-        today.engine.take_over(config)
-        today.schedule.take_over(config.stores)
+        taken_over(today, tmp_path, same, quick, timetable("new", connector=street.connector()))
         await today.settle()
         assert sorted(street.visits) == [("new", now), ("slow", now)]
         await today.passes(10 * MINUTE)
@@ -200,9 +209,7 @@ async def test_a_store_with_new_settings_is_tried_at_once_however_long_it_had_to
         await today.passes(10 * MINUTE)
         street.trouble.clear()
         street.visits.clear()
-        config = config_of(tmp_path, [timetable(connector=connector, key="new")])
-        today.engine.take_over(config)
-        today.schedule.take_over(config.stores)
+        taken_over(today, tmp_path, timetable(connector=connector, key="new"))
         await today.settle()
         assert len(street.visits) == 1
         assert today.schedule.counts()["ok"] == 1
@@ -223,12 +230,136 @@ async def test_a_stop_ends_an_import_that_hangs(tmp_path: Path, street: Street) 
     street.trouble["acme"] = asyncio.Event()
     store = timetable(connector=street.connector())
     async with day(tmp_path, street, store) as today:
-        await until_visited(street, "acme")
+        await until_visited(street)
         assert today.schedule.counts()["ok"] == 1
     async with open_engine(config_of(tmp_path, [store]), Plugins(), clock=street.clock) as engine:
         (report,) = await engine.stores()
     assert report.last_run is not None
     assert report.last_run.outcome == "stopped"
+
+
+async def test_a_stop_lets_nothing_begin_any_more(tmp_path: Path, street: Street) -> None:
+    stores = [timetable(f"store-{number}", connector=street.connector()) for number in range(20)]
+    async with day(tmp_path, street) as today:
+        taken_over(today, tmp_path, *stores)
+        await asyncio.sleep(0)  # APScheduler has been woken, and no import has begun
+        await today.schedule.stop(5)
+        await asyncio.sleep(0.05)
+        assert not street.visits
+
+
+@pytest.fixture
+async def held(tmp_path: Path, street: Street) -> AsyncIterator[tuple[Day, asyncio.Event]]:
+    """A day on which the import of the only store, once a day, is under way until the event."""
+    street.trouble["acme"] = end = asyncio.Event()
+    daily = timetable(connector=street.connector(), every=timedelta(days=1))
+    async with day(tmp_path, street, daily) as today:
+        await until_visited(street)
+        yield today, end
+
+
+async def test_a_store_that_is_paused_and_resumed_within_one_import_goes_on_afterwards(
+    held: tuple[Day, asyncio.Event], street: Street
+) -> None:
+    today, end = held
+    today.schedule.pause(frozenset({"acme"}))
+    today.schedule.pause(frozenset())
+    end.set()
+    await today.settle()
+    assert len(street.visits) == 2
+    await today.passes(timedelta(days=3))
+    assert len(street.visits) == 5
+
+
+async def test_a_store_that_comes_back_with_new_settings_while_it_is_imported_is_imported_with_them(
+    held: tuple[Day, asyncio.Event], street: Street, tmp_path: Path
+) -> None:
+    today, end = held
+    connector = today.engine.config.stores["acme"].connector
+    taken_over(today, tmp_path)
+    taken_over(today, tmp_path, timetable(connector=connector, every=timedelta(days=1), key="new"))
+    end.set()
+    await today.settle()
+    assert street.keys == ["good", "new"]
+
+
+async def test_a_store_that_fails_after_it_was_removed_leaves_nothing_behind(
+    held: tuple[Day, asyncio.Event], street: Street, tmp_path: Path
+) -> None:
+    today, end = held
+    taken_over(today, tmp_path)
+    street.trouble["acme"] = DOWN
+    end.set()
+    await today.settle()
+    assert today.schedule.failing() == []
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+async def test_a_clock_that_is_set_while_a_store_is_imported_keeps_it_from_nothing(
+    held: tuple[Day, asyncio.Event], street: Street, hours: int
+) -> None:
+    today, end = held
+    street.clock.wind(hours * 3600)
+    today.schedule.realign()
+    assert today.schedule.late_s() == 0
+    end.set()
+    await today.settle()
+    street.visits.clear()
+    await today.passes(timedelta(days=1))
+    assert street.visits
+
+
+async def test_a_machine_that_slept_over_a_cron_line_makes_up_for_it(tmp_path: Path, street: Street) -> None:
+    """The clock seems to have been set, since the other one stood still."""
+    early = timetable(connector=street.connector(), cron="0 6 * * *", timezone="Etc/UTC")
+    async with day(tmp_path, street, early) as today:
+        street.visits.clear()
+        street.clock.wind(23 * 3600)
+        today.schedule.realign()
+        await today.settle()
+        assert len(street.visits) == 1
+
+
+async def test_a_time_that_was_noted_by_a_wrong_clock_holds_up_no_store(tmp_path: Path, street: Street) -> None:
+    store = timetable(connector=street.connector())
+    async with day(tmp_path, street, store):
+        pass
+    street.clock.wind(-30 * 86_400)
+    street.visits.clear()
+    async with day(tmp_path, street, store) as today:
+        await today.passes(FIVE_MINUTES)
+    assert len(street.visits) == 1
+
+
+async def test_a_cron_line_that_never_comes_is_in_nobodys_way(tmp_path: Path, street: Street) -> None:
+    never = timetable("never", connector=street.connector(), cron="0 0 31 2 *")
+    often = timetable("often", connector=street.connector())
+    async with day(tmp_path, street, never, often) as today:
+        await today.passes(HOUR)
+        today.schedule.pause(frozenset({"never"}))
+        today.schedule.realign()
+        today.schedule.pause(frozenset())
+        await today.settle()
+        taken_over(today, tmp_path, often)
+        await today.passes(HOUR)
+    assert len(street.times("often")) == 25
+    assert len(street.times("never")) == 2  # as it was never imported, and as it went on again
+
+
+async def test_a_database_that_cannot_note_a_failure_is_told_of_and_not_taken_for_the_stores_fault(
+    tmp_path: Path, street: Street, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(*_: object, **__: object) -> Run:
+        raise DatabaseFullError("crossdock.db: the disk is full.")
+
+    street.trouble["acme"] = REFUSED
+    async with day(tmp_path, street) as today:
+        with patch.object(today.engine.state, "end_run", full):
+            taken_over(today, tmp_path, timetable(connector=street.connector()))
+            await today.settle()
+        assert today.schedule.database_failure == "crossdock.db: the disk is full."
+        assert today.schedule.counts()["ok"] == 1
+    assert "lies in crossdock" not in caplog.text
 
 
 async def test_a_thousand_stores_in_one_process_are_all_on_time(tmp_path: Path, street: Street) -> None:

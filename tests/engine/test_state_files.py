@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 import sqlite3
@@ -26,7 +27,7 @@ from crossdock.errors import (
     StateError,
 )
 from crossdock.model import order_to_json
-from crossdock.state import Account, Bookmark, Outcome, RunKind, State, Traffic, locks, migrations, sqlite
+from crossdock.state import Account, Bookmark, LockPurpose, Outcome, RunKind, State, Traffic, locks, migrations, sqlite
 from crossdock.state.migrations import MIGRATION_NAMES
 from crossdock.state.sqlite import open_sqlite
 from sqlite_utils import Database
@@ -571,3 +572,23 @@ async def test_a_big_order_is_saved_whole(database: Path) -> None:
         await state.close()
     assert stored is not None
     assert stored.order == big
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file for somebody else")
+async def test_what_root_makes_beside_the_database_is_for_the_databases_owner(tmp_path: Path) -> None:
+    """Else one `sudo crossdock import` would keep the daemon from that store for good."""
+    path = tmp_path / "crossdock.db"
+    await _filled(path)
+    owner = 12_345
+    os.chown(path, owner, owner)
+    for lock in tmp_path.glob("*.lock"):
+        lock.unlink()
+    state = await open_sqlite(path)
+    try:
+        async with state.daemon(), state.lock(ACME, LockPurpose.IMPORT, lambda words: None):
+            pass
+    finally:
+        await state.close()
+    locks_made = list(tmp_path.glob("*.lock"))
+    assert len(locks_made) == 3
+    assert {lock.stat().st_uid for lock in locks_made} == {owner}

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from crossdock.schedule import next_run, next_time
+from crossdock.config_sections import ScheduleSection
 from crossdock.state import Standing, StoreState
+from crossdock.timetable import next_run, next_time
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from support.timetables import timetable
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 -- with it
@@ -68,6 +70,24 @@ def test_a_cron_line_comes_when_any_cron_would_run_it(fields: tuple[str, ...], a
     assert not [moment for moment in gap if after < moment < found and _fits(fields, moment)]
 
 
+ITEMS = st.tuples(st.integers(0, 59), st.integers(0, 59), st.integers(1, 9999), st.sampled_from("*-/a")).map(
+    lambda drawn: {"*": "*/{2}", "-": "{0}-{1}", "/": "{0}/{2}", "a": "{0}"}[drawn[3]].format(*drawn)
+)
+
+
+@given(st.lists(ITEMS, min_size=5, max_size=5))
+@example(["0", "*/24", "*", "*", "*"])
+@example(["6-6/2", "*", "*/31", "*", "7/2"])
+def test_every_cron_line_that_the_configuration_takes_has_its_times(fields: list[str]) -> None:
+    """One that raised here would take the schedule of all other stores with it."""
+    try:
+        section = ScheduleSection.model_validate({"cron": " ".join(fields)})
+    except ValidationError:
+        return
+    assert section.cron is not None
+    next_time(timetable(cron=section.cron, timezone="Etc/UTC"), NOON)
+
+
 def _minutes(length: timedelta) -> list[timedelta]:
     return [timedelta(minutes=number) for number in range(1, length // timedelta(minutes=1) + 1)]
 
@@ -96,7 +116,7 @@ def _values(field: str, low: int, high: int, names: dict[str, str]) -> set[int]:
         first, _, last = span.partition("-")
         begin = low if first == "*" else int(names.get(first, first))
         end = high if first == "*" or (step and not last) else int(names.get(last, last)) if last else begin
-        if last == "sun":
+        if last == "sun" and begin:
             end = 7
         found |= set(range(begin, end + 1, int(step or 1)))
     return found

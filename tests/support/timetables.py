@@ -32,11 +32,13 @@ class Street:
 
     Attributes:
         visits: Which store was asked for changes, and when, in their order.
+        keys: With which key, likewise.
         trouble: What asking a store raises, by its name; an event is waited for instead.
     """
 
     clock: WoundClock
     visits: list[tuple[str, datetime]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     trouble: dict[str, Exception | asyncio.Event] = field(default_factory=dict)
 
     def connector(self) -> type[AnyConnector]:
@@ -51,6 +53,7 @@ class Street:
 
             async def changes(self, cursor: Cursor | None, since: datetime) -> AsyncGenerator[Page, None]:
                 street.visits.append((self.http.store, street.clock.now()))
+                street.keys.append(self.settings.key)
                 trouble = street.trouble.get(self.http.store)
                 if isinstance(trouble, asyncio.Event):
                     await trouble.wait()
@@ -169,4 +172,5 @@ async def day(folder: Path, street: Street, *stores: StoreConfig) -> AsyncIterat
             try:
                 yield today
             finally:
-                await schedule.stop(5)
+                if schedule._scheduler.running:
+                    await schedule.stop(5)

@@ -82,7 +82,7 @@ def stores(session: Session, *, as_json: bool) -> int:
     """
 
     async def report(engine: Engine) -> int:
-        from crossdock.schedule import next_run  # noqa: PLC0415 -- APScheduler: no other command needs it
+        from crossdock.timetable import next_run  # noqa: PLC0415 -- APScheduler: no other command needs it
 
         now = datetime.now(UTC)
         is_running = await engine.state.daemon_holder() is not None

@@ -49,6 +49,12 @@ class FileLock:
             return False
         return True
 
+    def give_to_owner_of(self, database: Path) -> None:
+        """Made by root, it's for the database's owner all the same, as SQLite does it with the files beside its own."""
+        if os.geteuid() == 0:
+            owner = database.stat()
+            os.fchown(self._descriptor, owner.st_uid, owner.st_gid)
+
     def sign(self) -> None:
         """Leaves word of who holds it, for whoever finds it taken."""
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:4]])
@@ -69,7 +75,7 @@ class FileLock:
 async def store_lock(database: Path, store: str, purpose: LockPurpose, waiting: Waiting) -> AsyncGenerator[None, None]:
     """The lock of a store for one purpose; `waiting` is told once, in words, who has it."""
     digest = hashlib.blake2b(store.encode(), digest_size=8).hexdigest()
-    lock = _opened(database.with_name(f"{database.name}.{purpose.value}.{digest}.lock"))
+    lock = _opened(database.with_name(f"{database.name}.{purpose.value}.{digest}.lock"), database)
     try:
         if not lock.try_exclusive():
             waiting(f"{store}: {lock.holder()} holds its {purpose.value} lock; waiting for it to finish")
@@ -84,7 +90,7 @@ async def store_lock(database: Path, store: str, purpose: LockPurpose, waiting: 
 @asynccontextmanager
 async def daemon_lock(database: Path) -> AsyncGenerator[None, None]:
     """The lock of the one daemon of a database. Raises DatabaseInUseError that names another one, at once."""
-    lock = _opened(_daemon_path(database))
+    lock = _opened(_daemon_path(database), database)
     try:
         give_up = time.monotonic() + PROBES_WAIT_S
         while not lock.try_exclusive():
@@ -106,7 +112,7 @@ def daemon_holder(database: Path) -> str | None:
 
     Not from /proc/locks: that tells nothing outside Linux, and nothing of a daemon in another container.
     """
-    lock = _opened(_daemon_path(database))
+    lock = _opened(_daemon_path(database), database)
     try:
         return None if lock.probe() else lock.holder()
     finally:
@@ -117,9 +123,11 @@ def _daemon_path(database: Path) -> Path:
     return database.with_name(f"{database.name}.daemon.lock")
 
 
-def _opened(path: Path) -> FileLock:
+def _opened(path: Path, database: Path) -> FileLock:
     try:
-        return FileLock(path)
+        lock = FileLock(path)
+        lock.give_to_owner_of(database)
+        return lock
     except OSError as error:  # most likely made by another user, who ran crossdock once
         raise DatabaseReadOnlyError(
             f"{path}: this lock can't be opened ({error.strerror}); "

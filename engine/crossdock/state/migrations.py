@@ -191,6 +191,8 @@ create table standings (
 create index standings_paused on standings(store) where paused_at is not null;;
 alter table runs add column folded integer not null default 0;;
 create index runs_by_end on runs(ended_at);;
+create index runs_under_way on runs(store) where ended_at is null;;
+create index runs_that_went_well on runs(store, ended_at) where outcome = 'done' and kind = 'changes';;
 alter table orders add column erased_at text;;
 create index orders_erased on orders(store, stage) where erased_at is not null;;
 create index orders_with_a_buyer on orders(modified_at) where erased_at is null;;

@@ -74,7 +74,7 @@ from crossdock.state.reading import (
     unseen_orders,
 )
 from crossdock.state.rows import store_record
-from crossdock.state.standings import (
+from crossdock.state.runs import (
     begin_run,
     end_run,
     find_run,
@@ -399,7 +399,9 @@ def _lock_of(path: Path) -> FileLock:
     try:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        return FileLock(path.with_name(path.name + ".lock"))
+        lock = FileLock(path.with_name(path.name + ".lock"))
+        lock.give_to_owner_of(path)
+        return lock
     except OSError as error:
         raise DatabaseReadOnlyError(
             f"{path}: the database can't be opened ({error.strerror}); "

@@ -1,0 +1,85 @@
+"""When a store's turn comes: computed from its entry in `stores.yaml` alone, and so the same after every start."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import tzlocal
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.combining import OrTrigger
+from apscheduler.triggers.cron import CronTrigger
+
+from crossdock.config import StoreConfig
+from crossdock.state import Standing
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as cron counts them; 7 is Sunday too
+
+
+def next_time(store: StoreConfig, after: datetime) -> datetime | None:
+    """When the store's next scheduled import begins after a given time; None for a cron line that never comes.
+
+    Stores of one interval are spread over it by a hash of their names, which is the same after every start.
+    """
+    if store.cron is not None:
+        found = _cron_trigger(store.cron, store.timezone).get_next_fire_time(None, after + MICROSECOND)
+        return None if found is None else found.astimezone(UTC)
+    assert store.every is not None
+    every = store.every // MICROSECOND
+    offset = int.from_bytes(hashlib.blake2b(store.name.encode(), digest_size=8).digest(), "big") * every >> 64
+    rounds = ((after - EPOCH) // MICROSECOND - offset) // every + 1
+    return EPOCH + (offset + rounds * every) * MICROSECOND
+
+
+def next_run(store: StoreConfig, standing: Standing | None, now: datetime) -> datetime | None:
+    """When a daemon is going to import the store next; None for a paused one."""
+    if standing is not None and standing.paused_at is not None:
+        return None
+    if standing is not None and standing.next_try is not None:
+        return max(standing.next_try, now)
+    return next_time(store, now)
+
+
+@lru_cache(maxsize=1000)
+def _cron_trigger(cron: str, timezone: str | None) -> BaseTrigger:
+    """What fires by a line of five fields; where day and weekday are both given, either will do, as in every cron."""
+    minute, hour, day, month, weekday = cron.split()
+    fields = {
+        "minute": _listed(_numbers(minute, 0, 59)),
+        "hour": _listed(_numbers(hour, 0, 23)),
+        "month": _listed(_numbers(month, 1, 12, MONTHS)),
+        "timezone": ZoneInfo(timezone) if timezone else tzlocal.get_localzone(),
+    }
+    days = {"day": _listed(_numbers(day, 1, 31))}
+    # By their names: APScheduler counts from Monday on, and cron from Sunday.
+    weekdays = {"day_of_week": ",".join(sorted({WEEKDAYS[number % 7] for number in _numbers(weekday, 0, 7, WEEKDAYS)}))}
+    if day.startswith("*") or weekday.startswith("*"):
+        return CronTrigger(**fields, **days, **weekdays)
+    return OrTrigger([CronTrigger(**fields, **days), CronTrigger(**fields, **weekdays)])
+
+
+def _numbers(field: str, lowest: int, highest: int, names: tuple[str, ...] = ()) -> set[int]:
+    """All values of a field, one by one: APScheduler refuses steps past the end, such as `*/24`, which cron takes."""
+
+    def number(word: str) -> int:
+        return names.index(word) + lowest if word in names else int(word)
+
+    chosen: set[int] = set()
+    for item in field.split(","):
+        span, _, step = item.partition("/")
+        first, _, last = span.partition("-")
+        begin = lowest if first == "*" else number(first)
+        end = number(last) if last else highest if step or first == "*" else begin
+        if last == "sun" and begin > 0:  # a week may end with its Sunday
+            end = highest
+        chosen.update(range(begin, end + 1, int(step or 1)))
+    return chosen
+
+
+def _listed(numbers: set[int]) -> str:
+    return ",".join(map(str, sorted(numbers)))
