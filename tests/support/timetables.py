@@ -57,7 +57,8 @@ class Street:
                 trouble = street.trouble.get(self.http.store)
                 if isinstance(trouble, asyncio.Event):
                     await trouble.wait()
-                elif trouble is not None:
+                    trouble = street.trouble.get(self.http.store)
+                if isinstance(trouble, Exception):
                     raise trouble
                 yield Page((), cursor={"visits": len(street.visits)})
 
