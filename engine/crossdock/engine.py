@@ -434,11 +434,11 @@ class _Ended:
 
 def _log_change(name: str, before: Standing | None, after: Standing) -> None:
     """One line when a store goes down, when only a person can help, and when it is back; none in between."""
-    was = StoreState.OK if before is None else before.came
-    if after.came is was:
+    was = StoreState.OK if before is None else before.health
+    if after.health is was:
         return
     words = "" if after.failure is None else after.failure.words.removeprefix(f"{name}: ")
-    match after.came:
+    match after.health:
         case StoreState.OK:
             down = after.since - (after.since if before is None else before.since)
             log.warning("%s: is back after %s", name, span(down))

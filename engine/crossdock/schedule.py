@@ -141,7 +141,7 @@ class Schedule:
             if name in self._paused
             else StoreState.OK
             if (standing := self.standings.get(name)) is None
-            else standing.came
+            else standing.health
             for name in self._stores
         )
         return {state.value: states[state] for state in StoreState}
@@ -157,7 +157,7 @@ class Schedule:
 
     def waiting_for_a_person(self) -> list[str]:
         """The stores that need new credentials."""
-        return [name for name, standing in self.standings.items() if standing.came is StoreState.NEEDS_CREDENTIALS]
+        return [name for name, standing in self.standings.items() if standing.health is StoreState.NEEDS_CREDENTIALS]
 
     def _add(self, store: StoreConfig, first: datetime | None) -> None:
         self._scheduler.add_job(self._tick, _Rhythm(store), args=[store.name], id=store.name, next_run_time=first)

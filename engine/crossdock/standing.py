@@ -21,10 +21,10 @@ FOR_A_PERSON = frozenset(kind.__name__ for kind in _KINDS)
 
 def after_success(store: str, before: Standing | None, at: datetime) -> Standing | None:
     """How the store stands now, or None where that is no news."""
-    if before is not None and before.came is StoreState.OK:
+    if before is not None and before.health is StoreState.OK:
         return None
     paused_at = None if before is None else before.paused_at
-    return Standing(store=store, came=StoreState.OK, since=at, paused_at=paused_at)
+    return Standing(store=store, health=StoreState.OK, since=at, paused_at=paused_at)
 
 
 def after_failure(
@@ -35,11 +35,11 @@ def after_failure(
     A refusal counts from its second time in a row on, since platforms now and then refuse a good key once. `every` is
     the time between the store's imports, if it has one: a first wait is no longer than that.
     """
-    standing = before or Standing(store=store, came=StoreState.OK, since=at)
+    standing = before or Standing(store=store, health=StoreState.OK, since=at)
     failures = standing.failures + 1
     is_refusal_again = isinstance(error, ActionNeededError) and _is_refusal(standing.failure)
-    came = StoreState.NEEDS_CREDENTIALS if is_refusal_again else StoreState.RETRYING
-    if came is StoreState.NEEDS_CREDENTIALS:
+    health = StoreState.NEEDS_CREDENTIALS if is_refusal_again else StoreState.RETRYING
+    if health is StoreState.NEEDS_CREDENTIALS:
         wait = PROBE_WAIT
     else:
         wait = min(min(every or FIRST_WAIT, FIRST_WAIT) * 2.0 ** min(failures - 1, 30), LONGEST_WAIT)
@@ -48,7 +48,7 @@ def after_failure(
         wait = max(wait, timedelta(seconds=error.retry_after_s) * random.uniform(1, 1 + SPREAD))
     return replace(
         standing,
-        came=came,
+        health=health,
         since=standing.since if standing.failures else at,
         failure=Failure(kind=type(error).__name__, words=str(error)),
         failures=failures,

@@ -120,7 +120,7 @@ async def test_a_store_whose_key_is_refused_twice_is_tried_once_an_hour(tmp_path
     street.trouble["acme"] = REFUSED
     async with day(tmp_path, street, timetable(connector=street.connector())) as today:
         await today.passes(MINUTE * 2)
-        assert today.schedule.standings["acme"].came is StoreState.NEEDS_CREDENTIALS
+        assert today.schedule.standings["acme"].health is StoreState.NEEDS_CREDENTIALS
         street.visits.clear()
         await today.passes(10 * HOUR)
         assert 9 <= len(street.visits) <= 11

@@ -50,14 +50,14 @@ def test_a_store_that_works_as_before_is_no_news() -> None:
 
 def test_a_store_that_cannot_be_reached_is_tried_again_by_itself() -> None:
     standing = after(None, DOWN)
-    assert (standing.came, standing.failures, standing.since) == (StoreState.RETRYING, 1, NOON + MINUTE)
+    assert (standing.health, standing.failures, standing.since) == (StoreState.RETRYING, 1, NOON + MINUTE)
     assert standing.failure is not None
     assert standing.failure.words == "acme: no connection."
 
 
 def test_a_store_that_comes_back_is_well_again_from_then_on() -> None:
     standing = after(DOWN, DOWN, None)
-    assert standing == Standing(store="acme", came=StoreState.OK, since=NOON + 2 * MINUTE)
+    assert standing == Standing(store="acme", health=StoreState.OK, since=NOON + 2 * MINUTE)
 
 
 def test_since_tells_when_the_trouble_began_and_not_when_it_was_last_met() -> None:
@@ -71,10 +71,10 @@ def test_since_tells_when_the_trouble_began_and_not_when_it_was_last_met() -> No
     ids=lambda refusal: type(refusal).__name__,
 )
 def test_a_stray_refusal_does_not_count_and_a_second_one_in_a_row_does(refusal: CrossdockError) -> None:
-    assert after(refusal).came is StoreState.RETRYING
-    assert after(refusal, None, refusal).came is StoreState.RETRYING
-    assert after(refusal, DOWN, refusal).came is StoreState.RETRYING
-    assert after(refusal, refusal).came is StoreState.NEEDS_CREDENTIALS
+    assert after(refusal).health is StoreState.RETRYING
+    assert after(refusal, None, refusal).health is StoreState.RETRYING
+    assert after(refusal, DOWN, refusal).health is StoreState.RETRYING
+    assert after(refusal, refusal).health is StoreState.NEEDS_CREDENTIALS
 
 
 def test_a_store_that_needs_a_person_is_tried_once_an_hour() -> None:
@@ -100,13 +100,13 @@ def test_a_platform_that_asks_for_a_longer_pause_gets_it() -> None:
 
 
 def test_a_mistake_of_a_plugin_is_tried_again_too() -> None:
-    assert after(PluginError("acme: failed unexpectedly."), PluginError("acme: so.")).came is StoreState.RETRYING
+    assert after(PluginError("acme: failed unexpectedly."), PluginError("acme: so.")).health is StoreState.RETRYING
 
 
 def test_a_pause_outlasts_failures_and_successes() -> None:
-    paused = Standing(store="acme", came=StoreState.RETRYING, since=NOON, failures=1, paused_at=NOON)
+    paused = Standing(store="acme", health=StoreState.RETRYING, since=NOON, failures=1, paused_at=NOON)
     failed = after_failure("acme", paused, DOWN, NOON, every=None, random=Random(1))
     assert failed.state is StoreState.PAUSED
     well = after_success("acme", paused, NOON)
     assert well is not None
-    assert (well.state, well.came) == (StoreState.PAUSED, StoreState.OK)
+    assert (well.state, well.health) == (StoreState.PAUSED, StoreState.OK)

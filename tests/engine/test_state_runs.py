@@ -246,7 +246,7 @@ def test_forgetting_changes_nothing_that_is_told_of_the_stores(
 
 FAILING = Standing(
     store=ACME,
-    came=StoreState.RETRYING,
+    health=StoreState.RETRYING,
     since=NOON,
     failure=REFUSED,
     failures=3,
@@ -259,7 +259,7 @@ async def test_how_a_store_stands_is_recorded_with_its_run_and_told_to_the_next(
     await ran(state, outcome=Outcome.FAILED, standing=FAILING)
     assert await state.standings() == {ACME: FAILING}
     assert (await state.begin_run(ACME, RunKind.CHANGES, NOON)).standing == FAILING
-    well = Standing(store=ACME, came=StoreState.OK, since=NOON + MINUTE)
+    well = Standing(store=ACME, health=StoreState.OK, since=NOON + MINUTE)
     await ran(state, standing=well)
     assert await state.standings() == {ACME: well}
     await ran(state, kind=RunKind.ORDER)  # says nothing of how the store stands
@@ -278,7 +278,7 @@ async def test_a_run_and_how_its_store_stands_are_recorded_together(state: State
 async def test_a_store_can_be_paused_before_its_first_import(state: State) -> None:
     assert await state.pause("new", NOON)
     standing = (await state.standings())["new"]
-    assert standing == Standing(store="new", came=StoreState.OK, since=NOON, paused_at=NOON)
+    assert standing == Standing(store="new", health=StoreState.OK, since=NOON, paused_at=NOON)
     assert standing.state is StoreState.PAUSED
     assert await state.paused() == {"new"}
     assert (await state.begin_run("new", RunKind.CHANGES, NOON)).standing == standing

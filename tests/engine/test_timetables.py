@@ -150,11 +150,11 @@ def test_a_cron_line_of_a_day_that_never_comes_has_no_next_time() -> None:
 
 def test_a_failing_store_is_next_when_its_try_is_due_and_a_paused_one_never() -> None:
     standing = Standing(
-        store="acme", came=StoreState.RETRYING, since=NOON, failures=1, next_try=NOON + timedelta(minutes=15)
+        store="acme", health=StoreState.RETRYING, since=NOON, failures=1, next_try=NOON + timedelta(minutes=15)
     )
     store = timetable()
     assert next_run(store, standing, NOON) == NOON + timedelta(minutes=15)
     assert next_run(store, standing, NOON + timedelta(hours=1)) == NOON + timedelta(hours=1)
     assert next_run(store, None, NOON) == next_time(store, NOON)
-    paused = Standing(store="acme", came=StoreState.OK, since=NOON, paused_at=NOON)
+    paused = Standing(store="acme", health=StoreState.OK, since=NOON, paused_at=NOON)
     assert next_run(store, paused, NOON) is None

@@ -130,12 +130,12 @@ class StoreState(StrEnum):
 class Standing:
     """How a store stands after its last import, and whether it is paused.
 
-    `came` is what the imports came to, `since` when it became well, or when the first of its failures in a row was.
+    `health` is what its imports came to, `since` when it became well, or when the first of its failures in a row was.
     `failure` is why it isn't `ok`, `failures` counts them, and `next_try` is when the next import after one is due.
     """
 
     store: str
-    came: StoreState
+    health: StoreState
     since: datetime
     failure: Failure | None = None
     failures: int = 0
@@ -145,7 +145,7 @@ class Standing:
     @property
     def state(self) -> StoreState:
         """What people are shown: a paused store is `paused`, whatever its imports came to."""
-        return self.came if self.paused_at is None else StoreState.PAUSED
+        return self.health if self.paused_at is None else StoreState.PAUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

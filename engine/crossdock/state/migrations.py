@@ -180,7 +180,7 @@ end
 _DAEMON = """
 create table standings (
     store text primary key,                   -- not among `stores` where it was never imported
-    came text,                                -- `ok`, `retrying` or `needs_credentials`; null before its first import
+    health text,                              -- `ok`, `retrying` or `needs_credentials`; null before its first import
     since text,                               -- when its imports came to that
     error_kind text,                          -- what is to be done, by the name of the error's class
     error text,                               -- why its last import failed

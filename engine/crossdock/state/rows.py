@@ -253,7 +253,7 @@ def standing_record(row: sqlite3.Row) -> Standing:
     assert since is not None
     return Standing(
         store=row["store"],
-        came=StoreState(row["came"] or StoreState.OK),
+        health=StoreState(row["health"] or StoreState.OK),
         since=since,
         failure=_failure_from(row),
         failures=row["failures"],

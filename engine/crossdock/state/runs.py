@@ -82,13 +82,13 @@ def _stand(db: sqlite3.Connection, standing: Standing) -> None:
     """Notes how the store stands. Whether it is paused is not for an import to say."""
     failure = standing.failure
     db.execute(
-        "insert into standings (store, came, since, error_kind, error, failures, next_try) "
-        "values (?, ?, ?, ?, ?, ?, ?) on conflict (store) do update set came = excluded.came, since = excluded.since, "
-        "error_kind = excluded.error_kind, error = excluded.error, failures = excluded.failures, "
+        "insert into standings (store, health, since, error_kind, error, failures, next_try) "
+        "values (?, ?, ?, ?, ?, ?, ?) on conflict (store) do update set health = excluded.health, "
+        "since = excluded.since, error_kind = excluded.error_kind, error = excluded.error, failures = excluded.failures, "
         "next_try = excluded.next_try",
         (
             standing.store,
-            standing.came.value,
+            standing.health.value,
             instant(standing.since),
             failure and failure.kind,
             failure and failure.words,
@@ -114,7 +114,7 @@ def pause(db: sqlite3.Connection, store: str, at: datetime) -> bool:
 def resume(db: sqlite3.Connection, store: str) -> bool:
     noted = db.execute("update standings set paused_at = null where store = ? and paused_at is not null", (store,))
     # One that was never imported stands nowhere again.
-    db.execute("delete from standings where store = ? and came is null and paused_at is null", (store,))
+    db.execute("delete from standings where store = ? and health is null and paused_at is null", (store,))
     return noted.rowcount == 1
 
 
