@@ -84,8 +84,8 @@ def _stand(db: sqlite3.Connection, standing: Standing) -> None:
     db.execute(
         "insert into standings (store, health, since, error_kind, error, failures, next_try) "
         "values (?, ?, ?, ?, ?, ?, ?) on conflict (store) do update set health = excluded.health, "
-        "since = excluded.since, error_kind = excluded.error_kind, error = excluded.error, failures = excluded.failures, "
-        "next_try = excluded.next_try",
+        "since = excluded.since, error_kind = excluded.error_kind, error = excluded.error, "
+        "failures = excluded.failures, next_try = excluded.next_try",
         (
             standing.store,
             standing.health.value,
