@@ -15,7 +15,7 @@ from crossdock.logs import about
 log = logging.getLogger("crossdock")
 
 
-def _secrets_of(store: StoreConfig) -> tuple[str, ...]:
+def secrets_of(store: StoreConfig) -> tuple[str, ...]:
     """The values of the store's settings that may not be shown anywhere."""
     return tuple(
         secret for _, value in store.settings if isinstance(value, SecretStr) and (secret := value.get_secret_value())
@@ -29,7 +29,7 @@ async def boundary(store: StoreConfig, *, is_told: bool = False) -> AsyncGenerat
     What it raises within its contract passes through, out of a group too, but without the store's secrets. `is_told`
     says that the log has the bug already, from the store's last run. What is logged inside is covered likewise.
     """
-    with about(store.name, secrets=_secrets_of(store)):
+    with about(store.name, secrets=secrets_of(store)):
         async with _told(store, is_told=is_told):
             yield
 
@@ -63,7 +63,7 @@ def _only_leaf(error: BaseException) -> CrossdockError | None:
 def _without_secrets(error: CrossdockError, store: StoreConfig) -> CrossdockError:
     """The same error; a secret of the store's settings in its words is covered."""
     words = str(error)
-    for secret in _secrets_of(store):
+    for secret in secrets_of(store):
         words = words.replace(secret, "***")
     if words != str(error):
         error.args = (words, *error.args[1:])

@@ -25,13 +25,14 @@ from crossdock.loopwatch import watch
 from crossdock.plugins import Plugins
 from crossdock.schedule import Schedule
 from crossdock.systemd import Supervisor, watchdog_interval_s
+from crossdock.threads import ThreadEach
 from crossdock.web.app import serve
 from crossdock.web.health import Health
 
 log = logging.getLogger("crossdock.daemon")
 
 PAUSES_S = 1.0  # between looks at what commands typed beside the daemon have paused or resumed
-HEALED_S = 30.0  # between looks whether a command typed beside it has got a failing store to work again
+STANDINGS_S = 30.0  # between looks how imports typed beside the daemon have left the stores
 HOUSE_S = 24 * 3600.0
 HOUSE_AGAIN_S = 600.0  # after keeping house could not be finished: a reader was in the way, or the disk was full
 FILES_S = 1.0  # between looks at the files that the configuration was read from
@@ -44,11 +45,12 @@ DEAD_S = 300.0  # for which a due job may wait to be begun: a loop that is merel
 
 async def run_daemon(
     path: Path, plugins: Plugins, *, read: Callable[[], Reading], version: str, clock: Clock | None = None
-) -> list[str]:
-    """Runs until SIGTERM or SIGINT. Tells which stores' connectors could not be ended; their tasks are left behind.
+) -> int:
+    """Runs until SIGTERM or SIGINT and gives the exit code: 0, or 1 where it could not go on, which the log explains.
 
     `read` reads the configuration at `path`. Raises ConfigError, StateError and UsageError where it can't start.
     """
+    asyncio.get_running_loop().set_default_executor(ThreadEach())
     clock, signals = clock or SystemClock(), Signals()
     async with AsyncExitStack() as stack:
         stack.enter_context(signals.heard())
@@ -98,11 +100,11 @@ class _Source:
 
     def read_again(self) -> None:
         """Reads it as it is now. What changes while it is being read has changed since."""
-        known, before = self._files, _signatures(self._files)
+        before = _signatures(self._files)
         self.reading = self._read()
         self._files = {self._path, *self.reading.files}
-        after = _signatures(self._files)
-        self._seen = {path: (before if path in known else after).get(path) for path in self._files}
+        # A file that is referred to for the first time may have come after it was looked for: it's looked at again.
+        self._seen = {path: before.get(path) for path in self._files}
 
     def changed(self) -> set[Path]:
         """The files that are no longer as they were when they were read."""
@@ -143,39 +145,43 @@ class Daemon:
         self._is_ready = False
         self._reading_again = asyncio.Lock()
 
-    async def run(self) -> list[str]:
-        """Until it's told to stop. Tells which stores' connectors did not heed that."""
+    async def run(self) -> int:
+        """Until it's told to stop, or a task of its own fails; the exit code."""
         _tell_mistakes(self._source.reading, self._engine.config.path.name, running=frozenset())
         await self._schedule.start()
+        code = 1
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(_for_good(task, name), name=name)
-                    for name, task in (
-                        ("follow reloads", self._follow_reloads),
-                        ("watch files", self._watch_files),
-                        ("follow commands", self._follow_commands),
-                        ("keep house", self._keep_house),
-                        ("tell the supervisor", self._tell_supervisor),
-                    )
-                ]
-                self._is_ready = True
-                self._supervisor.ready(self._status())
-                log.info("ready: %s", self._status())
-                await self._signals.stop.wait()
-                self._is_ready = False
-                self._supervisor.stopping("running imports end at the page at hand")
-                log.info("stopping: running imports end at the page at hand")
-                for task in tasks:
-                    task.cancel()
-        except BaseExceptionGroup as failed:
-            raise CrossdockError(
-                "crossdock can't go on; the log has the reason. Whoever watches over it starts it again."
-            ) from failed
+            await self._work()
+            code = 0
+        except ExceptionGroup:  # of a task that the log has named
+            pass
         finally:
-            left = await self._schedule.stop(STOP_S)
+            if left := await self._schedule.stop(STOP_S):
+                log.error("left behind at the end, as their connectors don't heed a stop: %s", ", ".join(left))
         log.info("stopped")
-        return left
+        return code
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(_for_good(task, name), name=name)
+                for name, task in (
+                    ("follow reloads", self._follow_reloads),
+                    ("watch files", self._watch_files),
+                    ("follow commands", self._follow_commands),
+                    ("keep house", self._keep_house),
+                    ("tell the supervisor", self._tell_supervisor),
+                )
+            ]
+            self._is_ready = True
+            self._supervisor.ready(self._status())
+            log.info("ready: %s", self._status())
+            await self._signals.stop.wait()
+            self._is_ready = False
+            self._supervisor.stopping("running imports end at the page at hand")
+            log.info("stopping: running imports end at the page at hand")
+            for task in tasks:
+                task.cancel()
 
     def health(self) -> Health:
         """What `/healthz` and `/readyz` say."""
@@ -219,18 +225,21 @@ class Daemon:
 
     async def _read_again(self, *, asked: bool) -> None:
         async with self._reading_again:
-            last, before = self._source.reading.config, self._engine.config.stores
+            last, before = self._source.reading, self._engine.config.stores
             await asyncio.to_thread(self._source.read_again)
             reading, name = self._source.reading, self._engine.config.path.name
-            _tell_mistakes(reading, name, running=before.keys())
+            is_news = asked or reading.mistakes != last.mistakes
+            if is_news:
+                _tell_mistakes(reading, name, running=before.keys())
             if reading.config is None or not self._source.has_stores:
-                log.error("%s can't be taken over as it is; crossdock goes on with what it had.", name)
+                if is_news:
+                    log.error("%s can't be taken over as it is; crossdock goes on with what it had.", name)
                 return
-            if reading.config.engine not in (self._engine.config.engine, last and last.engine):
+            if reading.config.engine not in (self._engine.config.engine, last.config and last.config.engine):
                 log.warning("%s: what changed under 'engine' is taken over when crossdock starts again", name)
             stores = _with_old_ones(reading, before)
             told = _differences(before, stores)
-            if told or asked:
+            if told or is_news:
                 log.info("%s was read again: %s", name, told or "nothing has changed for any store")
             self._engine.take_over(replace(reading.config, stores=stores))
             self._schedule.take_over(stores)
@@ -247,21 +256,14 @@ class Daemon:
             ahead_s = self._ahead_s()
             try:
                 self._schedule.pause(await self._engine.state.paused())
-                if self._schedule.failing() and self._clock.monotonic() - looked_at > HEALED_S:
+                if self._clock.monotonic() - looked_at > STANDINGS_S:
                     looked_at = self._clock.monotonic()
-                    await self._look_for_healed()
+                    self._schedule.learn(await self._engine.state.standings())
             except CrossdockError as error:
                 log.debug("%s", error)  # the imports meet the same, and tell
 
     def _ahead_s(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic()
-
-    async def _look_for_healed(self) -> None:
-        """A store that an import typed by hand got to work again needn't wait for its next try."""
-        known = await self._engine.state.standings()
-        for name in self._schedule.failing():
-            if name in known and known[name].failures == 0:
-                self._schedule.want(name)
 
     async def _keep_house(self) -> NoReturn:
         while True:
@@ -334,9 +336,10 @@ def _differences(before: Mapping[str, StoreConfig], after: Mapping[str, StoreCon
 
 
 class _Signature(NamedTuple):
-    """What changes when a file does, also when it is replaced by one of the same size in the same second."""
+    """What changes when a file does, or may be read at last; also when one of the same size takes its place."""
 
     modified_ns: int
+    changed_ns: int
     size: int
     inode: int
 
@@ -347,7 +350,7 @@ def _signatures(paths: Collection[Path]) -> dict[Path, _Signature]:
     for path in paths:
         with suppress(OSError):
             about = os.stat(path)
-            found[path] = _Signature(about.st_mtime_ns, about.st_size, about.st_ino)
+            found[path] = _Signature(about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino)
     return found
 
 

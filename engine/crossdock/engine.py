@@ -15,7 +15,7 @@ import aiohttp
 
 from crossdock import state as kept
 from crossdock.asking import answer
-from crossdock.boundary import boundary
+from crossdock.boundary import boundary, secrets_of
 from crossdock.clock import Clock, SystemClock, span
 from crossdock.config import Config, StoreConfig
 from crossdock.connections import Connections, account_of
@@ -25,7 +25,7 @@ from crossdock.events import Events
 from crossdock.explaining import Explanation
 from crossdock.http import HttpClient, HttpCounts, open_session
 from crossdock.importing import ImportRun, Tally, derivation_of
-from crossdock.logs import about
+from crossdock.logs import about, cover
 from crossdock.model import Stage
 from crossdock.plugins import Plugins
 from crossdock.standing import after_failure, after_success
@@ -167,6 +167,7 @@ class Engine:
         self._clock = clock
         self._random = random
         self._connections = Connections(config.stores, state, session, clock=clock, random=random)
+        _cover_secrets(config)
         self._explanation = Explanation(state, self._connections, clock)
 
     def take_over(self, config: Config) -> None:
@@ -176,6 +177,7 @@ class Engine:
         """
         self.config = replace(config, engine=self.config.engine)
         self._connections.take_over(config.stores)
+        _cover_secrets(config)
 
     def store(self, name: str) -> StoreConfig:
         """The store of this name. Raises UsageError."""
@@ -234,7 +236,7 @@ class Engine:
         if isinstance(ended.error, StateError):
             raise ended.error
         if ended.after is not None:
-            _log_change(name, ended.before, ended.after)
+            log_change(name, ended.before, ended.after)
         return ended.after
 
     async def pause(self, name: str) -> bool:
@@ -422,6 +424,10 @@ class Engine:
             await job.changes(record.cursor, since, record.swept_since)
 
 
+def _cover_secrets(config: Config) -> None:
+    cover(secret for store in config.stores.values() for secret in secrets_of(store))
+
+
 @dataclass(frozen=True, slots=True)
 class _Ended:
     """A run that is over: what made it fail, if it did, and how its store stood before and stands now."""
@@ -432,7 +438,7 @@ class _Ended:
     after: Standing | None = None
 
 
-def _log_change(name: str, before: Standing | None, after: Standing) -> None:
+def log_change(name: str, before: Standing | None, after: Standing) -> None:
     """One line when a store goes down, when only a person can help, and when it is back; none in between."""
     was = StoreState.OK if before is None else before.health
     if after.health is was:

@@ -6,7 +6,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator
+import threading
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -47,6 +48,18 @@ _NO_SUBJECT = _Subject()
 _subject: ContextVar[_Subject] = ContextVar("log subject", default=_NO_SUBJECT)
 
 
+_everywhere: tuple[str, ...] = ()
+
+
+def cover(secrets: Iterable[str]) -> None:
+    """From now on these secrets, and no others, are covered in what is logged outside of every `about`, too.
+
+    A task or thread that a plugin left behind speaks there, and so do asyncio and Python for them.
+    """
+    global _everywhere  # noqa: PLW0603 -- logging is one for the whole process
+    _everywhere = tuple(sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True))
+
+
 @contextmanager
 def about(store: str, run: int | None = None, secrets: Collection[str] = ()) -> Iterator[None]:
     """What is logged inside is about this store and run, with its secrets covered; those of an outer block stay so.
@@ -80,6 +93,25 @@ def set_up(format: LogFormat, level: int, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(lowest)
 
 
+def hear_all() -> None:
+    """From now on what fails in a thread or as something is cleared away is a line of the log like any other.
+
+    Python would write it to stderr itself: without form, and with whatever secret stands in it.
+    """
+    threading.excepthook = lambda failed: _log_unheard(
+        failed.exc_value, f"thread '{getattr(failed.thread, 'name', '')}'"
+    )
+    sys.unraisablehook = lambda failed: _log_unheard(
+        failed.exc_value, failed.err_msg or "something that was cleared away"
+    )
+
+
+def _log_unheard(error: BaseException | None, where: str) -> None:
+    logging.getLogger("crossdock.logs").error(
+        "something failed in %s, where nobody waits for it", where, exc_info=error
+    )
+
+
 def _forms(secret: str) -> set[str]:
     """The secret as a message, a traceback or a URL may repeat it."""
     texts = {secret, secret.strip()}
@@ -87,7 +119,10 @@ def _forms(secret: str) -> set[str]:
 
 
 def _covered(words: str) -> str:
-    for secret in _subject.get().covered:
+    subject = _subject.get()
+    for secret in _everywhere if subject is _NO_SUBJECT else subject.covered:
+        if secret not in words:
+            continue
         if len(secret) >= SHORT:
             words = words.replace(secret, COVER)
         else:

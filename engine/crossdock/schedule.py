@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -18,7 +18,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from crossdock.clock import Clock
 from crossdock.config import StoreConfig
-from crossdock.engine import Engine
+from crossdock.engine import Engine, log_change
 from crossdock.errors import StateError
 from crossdock.logs import about
 from crossdock.state import Standing, StoreState
@@ -26,11 +26,12 @@ from crossdock.timetable import next_time
 
 log = logging.getLogger("crossdock.schedule")
 
+DATABASE_WAIT = timedelta(minutes=1)  # for a store whose import failed because of the database
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # APScheduler drops a job that has no next time, and a reload asks for it
 
 POLLS_AT_ONCE = 200  # at a platform that takes five seconds over a poll: 10,000 stores in less than five minutes
 FIRST_IMPORTS_AT_ONCE = 16  # each holds two pages of 250 new orders, some 15 MiB
-PATIENCE_S = 10.0  # for a run that gets nothing done: from then on it takes nobody's place
+PATIENCE_S = 3.0  # for a run that gets nothing done: from then on it takes nobody's place
 
 _SETTINGS: Mapping[str, object] = {
     "coalesce": True,  # a machine that slept for a night owes one import, not a hundred
@@ -114,11 +115,28 @@ class Schedule:
             self._wanted.discard(name)
             self._scheduler.pause_job(name)
 
+    def learn(self, standings: Mapping[str, Standing]) -> None:
+        """Takes over how imports typed by hand have left the stores: a failing one waits, one that works goes on."""
+        for name in self._stores.keys() - self._under_way.keys():
+            before, now = self.standings.get(name), standings.get(name)
+            if now is not None and now.next_try is not None and now != before:
+                self.standings[name] = now
+                if self._may_run(name):
+                    self._scheduler.modify_job(name, next_run_time=now.next_try)
+            elif before is not None and now is not None and now.next_try is None:
+                del self.standings[name]
+                with about(name):
+                    log_change(name, before, now)
+                self.want(name)
+
     def realign(self) -> None:
-        """Counts every store's next import from the present time, after the clock was set. What is due stays due."""
+        """Counts every store's next import from the present time, after the clock was set.
+
+        What is due stays due, and what waits for another try gets it.
+        """
         now = self._clock.now()
         for name in self._stores.keys() - self._paused:
-            is_due = self._scheduler.get_job(name).next_run_time <= now
+            is_due = name in self.standings or self._scheduler.get_job(name).next_run_time <= now
             following = now if is_due else next_time(self._stores[name], now) or NEVER
             self._scheduler.modify_job(name, next_run_time=following)
 
@@ -151,10 +169,6 @@ class Schedule:
         due = next((job.next_run_time for job in self._scheduler.get_jobs()), None)
         return 0.0 if due is None else max(0.0, (self._clock.now() - due).total_seconds())
 
-    def failing(self) -> list[str]:
-        """The stores that wait for another try."""
-        return list(self.standings)
-
     def waiting_for_a_person(self) -> list[str]:
         """The stores that need new credentials."""
         return [name for name, standing in self.standings.items() if standing.health is StoreState.NEEDS_CREDENTIALS]
@@ -169,7 +183,7 @@ class Schedule:
         task.set_name(f"import {name}")
         self._under_way[name] = task
         try:
-            async with (self._first_imports if name in self._never_imported else self._polls).turn() as worked:
+            async with self._turns(name).turn() as worked:
                 self._wanted.add(name)
                 while name in self._wanted and self._may_run(name):
                     self._wanted.discard(name)
@@ -183,6 +197,11 @@ class Schedule:
             self._wanted.discard(name)
             del self._under_way[name]
 
+    def _turns(self, name: str) -> Turns:
+        """A store that fails moves aside for those whose first import is still to be tried."""
+        is_first = name in self._never_imported and name not in self.standings
+        return self._first_imports if is_first else self._polls
+
     def _may_run(self, name: str) -> bool:
         """Whether the store is still there, and we are: it may have waited long for its turn."""
         return not self._is_stopping and name in self._stores and name not in self._paused
@@ -193,6 +212,9 @@ class Schedule:
                 standing = await self._engine.import_due(name, progress=lambda counts: worked())
         except StateError as error:
             self._database_fails(str(error))
+            if self._may_run(name):
+                again = self._clock.now() + DATABASE_WAIT
+                self._scheduler.modify_job(name, next_run_time=min(self._scheduler.get_job(name).next_run_time, again))
             return
         self._database_works()
         if standing is None or standing.next_try is None:
@@ -205,7 +227,7 @@ class Schedule:
 
     def _database_fails(self, words: str) -> None:
         if words != self.database_failure:
-            log.error("%s Every store is tried again as scheduled.", words)
+            log.error("%s Every store that is due is tried again within a minute.", words)
         self.database_failure = words
 
     def _database_works(self) -> None:

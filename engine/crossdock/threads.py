@@ -9,14 +9,40 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 GRACE_S = 2.0  # for what was cancelled to tidy up; a stop waits for it
 LOOK_AGAIN_S = 0.1  # whether a thread that was left behind has ended
+
+
+class ThreadEach(ThreadPoolExecutor):
+    """Gives each call a thread of its own, which nobody waits for at the end.
+
+    To be a loop's default executor, which plugins, DNS look-ups and crossdock itself share by `asyncio.to_thread`: in
+    one with a few threads, a handful of calls that hang would stop everybody.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        outcome = Future[T]()
+
+        def run() -> None:
+            if not outcome.set_running_or_notify_cancel():
+                return
+            try:
+                outcome.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        threading.Thread(target=run, name="call", daemon=True).start()
+        return outcome
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Returns at once."""
 
 
 async def finished(start: Callable[[], Awaitable[T]], *, within_s: float, name: str) -> asyncio.Task[T] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -27,8 +27,7 @@ def next_time(store: StoreConfig, after: datetime) -> datetime | None:
     Stores of one interval are spread over it by a hash of their names, which is the same after every start.
     """
     if store.cron is not None:
-        found = _cron_trigger(store.cron, store.timezone).get_next_fire_time(None, after + MICROSECOND)
-        return None if found is None else found.astimezone(UTC)
+        return _next_cron_time(_cron_trigger(store.cron), _zone(store.timezone), after)
     assert store.every is not None
     every = store.every // MICROSECOND
     offset = int.from_bytes(hashlib.blake2b(store.name.encode(), digest_size=8).digest(), "big") * every >> 64
@@ -45,15 +44,63 @@ def next_run(store: StoreConfig, standing: Standing | None, now: datetime) -> da
     return next_time(store, now)
 
 
+def _next_cron_time(trigger: BaseTrigger, zone: tzinfo, after: datetime) -> datetime | None:
+    """The next time that a wall clock in the zone shows what the line asks for.
+
+    What it skips in spring is made up for when the hour is over; what it shows twice in autumn comes twice. APScheduler
+    is asked for wall times alone: with a zone of its own it leaves out the midnight after a change of the clock.
+    """
+    wall = trigger.get_next_fire_time(None, _wall(after, zone) + MICROSECOND)
+    if wall is None:
+        return None
+    found = _instant(wall, zone, fold=0)
+    if found <= after:  # the first of two times that look alike is over
+        found = _instant(wall, zone, fold=1)
+    if _offset(after, zone) <= _offset(found, zone):
+        return found
+    again = _last_change(zone, after, found)  # from where on the clock shows an hour for the second time
+    repeated = trigger.get_next_fire_time(None, _wall(again, zone))
+    return found if repeated is None else min(found, max(_instant(repeated, zone, fold=1), again))
+
+
+def _last_change(zone: tzinfo, after: datetime, before: datetime) -> datetime:
+    """The second at which the clock was set, the one time that it was in between."""
+    old = _offset(after, zone)
+    while before - after > timedelta(seconds=1):
+        middle = after + (before - after) / 2
+        if _offset(middle, zone) == old:
+            after = middle
+        else:
+            before = middle
+    return before.replace(microsecond=0)
+
+
+def _offset(moment: datetime, zone: tzinfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta(0)
+
+
+def _wall(moment: datetime, zone: tzinfo) -> datetime:
+    """What a clock in the zone shows, as if it were UTC."""
+    return moment.astimezone(zone).replace(tzinfo=UTC)
+
+
+def _instant(wall: datetime, zone: tzinfo, *, fold: int) -> datetime:
+    return wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+
+
+def _zone(timezone: str | None) -> tzinfo:
+    return ZoneInfo(timezone) if timezone else tzlocal.get_localzone()
+
+
 @lru_cache(maxsize=1000)
-def _cron_trigger(cron: str, timezone: str | None) -> BaseTrigger:
+def _cron_trigger(cron: str) -> BaseTrigger:
     """What fires by a line of five fields; where day and weekday are both given, either will do, as in every cron."""
     minute, hour, day, month, weekday = cron.split()
     fields = {
         "minute": _listed(_numbers(minute, 0, 59)),
         "hour": _listed(_numbers(hour, 0, 23)),
         "month": _listed(_numbers(month, 1, 12, MONTHS)),
-        "timezone": ZoneInfo(timezone) if timezone else tzlocal.get_localzone(),
+        "timezone": UTC,
     }
     days = {"day": _listed(_numbers(day, 1, 31))}
     # By their names: APScheduler counts from Monday on, and cron from Sunday.

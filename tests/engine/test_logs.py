@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -297,3 +298,44 @@ def test_a_stack_that_is_logged_is_written(format: LogFormat, set_up: SetUp) -> 
     written = set_up(format)
     log.warning("the event loop stands still", stack_info=True)
     assert "in test_a_stack_that_is_logged_is_written" in written()
+
+
+@pytest.fixture
+def covered() -> Iterator[None]:
+    logs.cover(["hunter2-hunter2"])
+    yield
+    logs.cover([])
+
+
+@pytest.mark.usefixtures("covered")
+def test_a_secret_is_covered_outside_of_every_subject_too(set_up: SetUp) -> None:
+    """Where a task or a thread speaks that a plugin has left behind."""
+    written = set_up("json")
+    log.error("it was hunter2-hunter2")
+    assert logged(written)["message"] == "it was ***"
+
+
+@pytest.mark.usefixtures("covered")
+def test_what_fails_where_nobody_waits_for_it_is_a_line_like_any_other(
+    set_up: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", None)
+    monkeypatch.setattr(sys, "unraisablehook", None)
+    written = set_up("json")
+    logs.hear_all()
+
+    class Rude:
+        def __del__(self) -> None:
+            raise LookupError("hunter2-hunter2")
+
+    def fail() -> None:
+        raise LookupError("hunter2-hunter2")
+
+    thread = threading.Thread(target=fail, name="of a plugin")
+    thread.start()
+    thread.join()
+    Rude()
+    lines = [json.loads(line) for line in written().splitlines()]
+    assert [line["level"] for line in lines] == ["ERROR", "ERROR"]
+    assert "thread 'of a plugin'" in lines[0]["message"]
+    assert all("LookupError: ***" in line["error"] for line in lines)

@@ -281,7 +281,7 @@ async def test_a_store_that_fails_after_it_was_removed_leaves_nothing_behind(
     street.trouble["acme"] = DOWN
     end.set()
     await today.settle()
-    assert today.schedule.failing() == []
+    assert today.schedule.standings == {}
 
 
 @pytest.mark.parametrize("hours", [-24, 24])
@@ -365,6 +365,53 @@ async def test_a_database_that_cannot_note_a_failure_is_told_of_and_not_taken_fo
         assert today.schedule.database_failure == "crossdock.db: the disk is full."
         assert today.schedule.counts()["ok"] == 1
     assert "lies in crossdock" not in caplog.text
+
+
+async def test_a_store_that_could_not_be_imported_for_the_databases_sake_is_tried_again_within_a_minute(
+    tmp_path: Path, street: Street
+) -> None:
+    async def full(*_: object, **__: object) -> Run:
+        raise DatabaseFullError("crossdock.db: the disk is full.")
+
+    async with day(tmp_path, street) as today:
+        with patch.object(today.engine.state, "end_run", full):
+            taken_over(today, tmp_path, timetable(connector=street.connector(), cron="0 0 1 1 *"))
+            await today.settle()
+        street.visits.clear()
+        await today.passes(MINUTE)
+        assert len(street.visits) == 1
+        assert today.schedule.database_failure is None
+
+
+async def test_the_schedule_learns_how_imports_typed_by_hand_have_left_a_store(
+    tmp_path: Path, street: Street, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with day(tmp_path, street, timetable(connector=street.connector(), every=timedelta(days=1))) as today:
+        street.trouble["acme"] = REFUSED
+        for _ in range(2):
+            with pytest.raises(CredentialsError):
+                await today.engine.import_store("acme", ImportRequest())
+        today.schedule.learn(await today.engine.state.standings())
+        assert today.schedule.counts()["needs_credentials"] == 1
+        assert today.schedule.waiting_for_a_person() == ["acme"]
+        del street.trouble["acme"]
+        await today.engine.import_store("acme", ImportRequest())
+        street.visits.clear()
+        today.schedule.learn(await today.engine.state.standings())
+        await today.settle()
+        assert today.schedule.counts()["ok"] == 1
+        assert len(street.visits) == 1
+    assert "acme: is back after" in caplog.text
+
+
+async def test_a_clock_that_is_set_takes_no_failing_store_its_next_try(tmp_path: Path, street: Street) -> None:
+    early = timetable(connector=street.connector(), cron="0 6 * * *", timezone="Etc/UTC")
+    street.trouble["acme"] = DOWN
+    async with day(tmp_path, street, early) as today:
+        street.visits.clear()
+        today.schedule.realign()
+        await today.settle()
+        assert len(street.visits) == 1
 
 
 async def test_a_thousand_stores_in_one_process_are_all_on_time(tmp_path: Path, street: Street) -> None:

@@ -592,3 +592,35 @@ async def test_what_root_makes_beside_the_database_is_for_the_databases_owner(tm
     locks_made = list(tmp_path.glob("*.lock"))
     assert len(locks_made) == 3
     assert {lock.stat().st_uid for lock in locks_made} == {owner}
+
+
+async def test_a_database_that_is_removed_or_replaced_under_a_process_is_written_to_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "crossdock.db"
+    await _filled(path)
+    shutil.copy(path, tmp_path / "copy.db")
+    state = await open_sqlite(path)
+    try:
+        path.unlink()
+        with pytest.raises(StateError, match="was removed or replaced"):
+            await state.pause(ACME, NOON)
+        (tmp_path / "copy.db").rename(path)
+        with pytest.raises(StateError, match="was removed or replaced"):
+            await state.pause(ACME, NOON)
+    finally:
+        await state.close()
+
+
+async def test_a_link_to_a_database_has_the_locks_of_the_database(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "here" / "crossdock.db"
+    link.symlink_to(tmp_path / "there" / "crossdock.db")
+    first, second = await open_sqlite(tmp_path / "there" / "crossdock.db"), await open_sqlite(link)
+    try:
+        async with first.daemon():
+            with pytest.raises(DatabaseInUseError):
+                async with second.daemon():
+                    pass
+    finally:
+        await first.close()
+        await second.close()

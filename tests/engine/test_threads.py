@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 
 import pytest
-from crossdock.threads import alone, finished, in_a_thread
+from crossdock.threads import ThreadEach, alone, finished, in_a_thread
 
 ENDS = (SystemExit(0), KeyboardInterrupt(), asyncio.CancelledError())
 
@@ -107,3 +107,21 @@ def test_a_task_that_heeds_no_cancellation_holds_up_neither_its_caller_nor_the_e
 
     assert asyncio.run(program()) is None
     assert not release.is_set()
+
+
+async def test_calls_that_hang_in_threads_keep_no_other_from_its_thread() -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadEach())
+    end = threading.Event()
+    hanging = [asyncio.create_task(asyncio.to_thread(end.wait)) for _ in range(50)]
+    try:
+        assert await asyncio.to_thread(lambda: "here") == "here"
+        with pytest.raises(LookupError, match="not this one"):
+            await asyncio.to_thread(_not_this_one)
+        hanging[0].cancel()
+    finally:
+        end.set()
+    assert await asyncio.gather(*hanging[1:]) == [True] * 49
+
+
+def _not_this_one() -> None:
+    raise LookupError("not this one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -142,6 +143,32 @@ def test_a_cron_line_keeps_to_the_shops_own_time_of_day_over_the_year(
         found = next_time(store, moment)
         assert found == begin.astimezone(UTC) + timedelta(hours=passed), found and found.astimezone(ZoneInfo(zone))
         moment = found
+
+
+ZONES = ("Europe/Berlin", "America/New_York", "Australia/Sydney", "Australia/Lord_Howe", "Asia/Kolkata")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("cron", ["0 0 * * *", "30 0 * * *", "30 1 * * *", "30 2 * * *", "0 3 * * *", "59 23 * * *"])
+def test_a_daily_line_comes_every_day_of_the_year_whatever_the_clocks_do(zone: str, cron: str) -> None:
+    store, moment = timetable(cron=cron, timezone=zone), datetime(2026, 1, 1, tzinfo=UTC)
+    days = []
+    while (found := next_time(store, moment)) is not None and found.year == 2026:
+        assert found > moment
+        days.append(found.astimezone(ZoneInfo(zone)).date())
+        moment = found
+    assert {earlier.toordinal() + 1 - later.toordinal() for earlier, later in pairwise(days)} <= {0, 1}
+    assert len(set(days)) >= 364
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_line_of_every_five_minutes_leaves_no_gap_whatever_the_clocks_do(zone: str) -> None:
+    store, moment = timetable(cron="*/5 * * * *", timezone=zone), datetime(2026, 3, 1, tzinfo=UTC)
+    for month in (3, 4, 10, 11):
+        moment = datetime(2026, month, 1, tzinfo=UTC)
+        while (found := next_time(store, moment)) is not None and found.month == month:
+            assert found - moment == timedelta(minutes=5)
+            moment = found
 
 
 def test_a_cron_line_of_a_day_that_never_comes_has_no_next_time() -> None:

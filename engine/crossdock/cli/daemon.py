@@ -42,15 +42,14 @@ def run(ctx: click.Context, log_format: logs.LogFormat) -> None:
 
     session = ctx.ensure_object(Session)
     logs.set_up(log_format, logging.DEBUG if ctx.find_root().params["verbose"] else logging.INFO)
+    logs.hear_all()
 
     async def work() -> None:
-        left = await run_daemon(session.config_path, session.plugins, read=session.read, version=version("crossdock"))
-        if left:
-            logging.getLogger("crossdock").error("left behind at the end: the imports of %s", ", ".join(left))
-        # All that counts is closed by now. A thread that a plugin began with asyncio.to_thread, and that never comes
-        # back, would keep asyncio and the interpreter waiting for ever.
+        code = await run_daemon(session.config_path, session.plugins, read=session.read, version=version("crossdock"))
+        # All that counts is closed by now. A task or a thread of a plugin that never comes back would keep asyncio and
+        # the interpreter waiting for ever.
         logging.shutdown()
-        os._exit(0)
+        os._exit(code)
 
     asyncio.run(work())
 

@@ -94,8 +94,11 @@ READERS = 2
 
 
 async def open_sqlite(path: Path) -> SqliteState:
-    """The state in this file, made or brought up to date where needed. Raises StateError."""
-    return await asyncio.to_thread(_open, path)
+    """The state in this file, made or brought up to date where needed. Raises StateError.
+
+    A link is followed first: the locks lie beside the file itself, where every process finds the same ones.
+    """
+    return await asyncio.to_thread(_open, Path(os.path.realpath(path)))  # noqa: ASYNC240 -- once, at the start
 
 
 class SqliteState:
@@ -103,6 +106,7 @@ class SqliteState:
 
     def __init__(self, path: Path, process_lock: FileLock) -> None:
         self._path = path
+        self._file = _identity(path)
         self._process_lock = process_lock
         self._connections = _Connections(path)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="crossdock-write")
@@ -266,6 +270,11 @@ class SqliteState:
 
     def _in_transaction(self, work: Callable[..., T], args: Sequence[object]) -> T:
         with told_in_words(self._path):
+            if _identity(self._path) != self._file:  # what is written now would be gone at the end
+                raise StateError(
+                    f"{self._path}: the database was removed or replaced while crossdock was using it. "
+                    "Stop crossdock, put the right file there, and start it again."
+                )
             db = self._connections.mine()
             with transaction(db):
                 return work(db, *args)
@@ -281,6 +290,15 @@ class SqliteState:
             db = self._connections.mine()
             with transaction(db, "deferred"):  # one moment for all that is read: an order lies in three tables
                 return work(db, *args)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there, whatever it holds; None where there is none."""
+    try:
+        about = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 class _Connections:
@@ -371,7 +389,7 @@ _REACTIONS: Mapping[int, tuple[type[StateError], str]] = {
     sqlite3.SQLITE_LOCKED: (DatabaseInUseError, "another program has locked the database; close it and try again."),
     sqlite3.SQLITE_CORRUPT: (
         DatabaseCorruptError,
-        "the file is damaged; put back a backup, or move it away to import everything anew.",
+        "the file is damaged; stop crossdock, then put back a backup, or move it away to import everything anew.",
     ),
     sqlite3.SQLITE_NOTADB: (
         DatabaseCorruptError,
