@@ -54,6 +54,11 @@ class Account:
     weight_unit: str | None = None
     dimension_unit: str | None = None
 
+    def __post_init__(self) -> None:
+        for field in ("identity", "name"):
+            if not isinstance(value := getattr(self, field), str) or not value:
+                raise TypeError(f"Account.{field} is {type(value).__name__}: it should be text that is not empty")
+
 
 class Purpose(StrEnum):
     """What a permission is needed for."""

@@ -439,9 +439,12 @@ class _Ended:
 
 
 def log_change(name: str, before: Standing | None, after: Standing) -> None:
-    """One line when a store goes down, when only a person can help, and when it is back; none in between."""
+    """One line when a store goes down, fails for another reason, needs a person, or is back; none in between."""
     was = StoreState.OK if before is None else before.health
-    if after.health is was:
+    is_other = after.failure is not None and not (
+        before and before.failure and before.failure.kind == after.failure.kind
+    )
+    if after.health is was and not is_other:
         return
     words = "" if after.failure is None else after.failure.words.removeprefix(f"{name}: ")
     match after.health:
@@ -453,7 +456,7 @@ def log_change(name: str, before: Standing | None, after: Standing) -> None:
         case _ if was is StoreState.OK:
             log.warning("%s: failed and is tried again by itself: %s", name, words)
         case _:
-            log.info("%s: fails differently now: %s", name, words)
+            log.warning("%s: fails for another reason now: %s", name, words)
 
 
 def _is_plugins_mistake(standing: Standing | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import traceback
 import zlib
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -335,6 +336,10 @@ class ImportRun:
                 raise ValueError("its raw gives an order of another id")
         except BaseException as error:  # whatever a mapping raises sets this one order aside; the others go through
             words = _whole_signs(f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
+            place = traceback.extract_tb(error.__traceback__)[-1]  # without the error's words, which may quote a buyer
+            log.debug(
+                "%s: order %s: %s at %s:%s", self.store, seen.id, type(error).__name__, place.filename, place.lineno
+            )
             return SetAside(error=words, raw=pack(canonical or b"{}"), digest=look.digest)
         return Taken(order=order, raw=pack(canonical), digest=look.digest)
 

@@ -121,6 +121,8 @@ class Schedule:
             before, now = self.standings.get(name), standings.get(name)
             if now is not None and now.next_try is not None and now != before:
                 self.standings[name] = now
+                with about(name):
+                    log_change(name, before, now)
                 if self._may_run(name):
                     self._scheduler.modify_job(name, next_run_time=now.next_try)
             elif before is not None and now is not None and now.next_try is None:

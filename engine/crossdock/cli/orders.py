@@ -58,6 +58,9 @@ async def _write_csv(found: AsyncIterator[StoredOrder]) -> None:
         writer.writerow([_cell(value) for value in _csv_row(stored)])
 
 
+FOLDS = ("PLACED", "STATUS", "CUSTOMER", "TO", "ITEMS")
+
+
 async def _write_table(found: AsyncIterator[StoredOrder]) -> None:
     headings = ("STORE", "NUMBER", "PLACED", "STAGE", "STATUS", "CUSTOMER", "TO", "ITEMS", "TOTAL")
     rows: list[tuple[str, ...]] = []
@@ -65,11 +68,11 @@ async def _write_table(found: AsyncIterator[StoredOrder]) -> None:
     async for stored in found:
         rows.append(_table_row(stored))
         if len(rows) == DRAWN_AT_ONCE:
-            table(headings, rows, folds="ITEMS")
+            table(headings, rows, folds=FOLDS)
             rows.clear()
             drawn = True
     if rows:
-        table(headings, rows, folds="ITEMS")
+        table(headings, rows, folds=FOLDS)
     elif not drawn:
         complain("no order fits.")
 

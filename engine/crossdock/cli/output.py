@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TextIO
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crossdock.state import Counts
 
 
-FOLDED = 24  # characters that a column keeps where the terminal is too narrow
+FOLDED = 10  # characters that a column keeps where the terminal is too narrow
 
 _kept_stdout: ContextVar[TextIO | None] = ContextVar("kept stdout", default=None)
 
@@ -52,10 +52,10 @@ def json_line(value: object, *, indent: int = 0) -> None:
     click.echo((msgspec.json.format(encoded, indent=indent) if indent else encoded).decode(), file=stdout())
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, folds: str | None = None) -> None:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, folds: Collection[str] = ()) -> None:
     """A table: drawn in a terminal, columns parted by tabs in a pipe.
 
-    In a terminal that is too narrow the column `folds` gives way; the others stay whole, or nobody could read them.
+    In a terminal that is too narrow the columns `folds` give way; the others stay whole, or nobody could read them.
     """
     cells = [[" ".join(printable(cell).split()) for cell in row] for row in rows]
     if not stdout().isatty():
@@ -72,12 +72,16 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, folds: str 
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading, column in zip(headings, zip(*cells, strict=True), strict=True):
         whole = max(map(cell_len, (heading, *column)))
-        drawn.add_column(heading, overflow="fold", min_width=min(whole, FOLDED) if heading == folds else whole)
+        drawn.add_column(
+            heading,
+            overflow="fold",
+            min_width=min(whole, max(FOLDED, cell_len(heading))) if heading in folds else whole,
+        )
     for row in cells:
         drawn.add_row(*(Text(cell) for cell in row))
     console = Console(file=stdout())
     needed = Measurement.get(console, console.options.update(width=10_000), drawn).minimum
-    Console(file=stdout(), width=max(needed, console.width)).print(drawn)
+    Console(file=stdout(), width=max(needed, console.width)).print(drawn, crop=False)
 
 
 def printable(text: str) -> str:

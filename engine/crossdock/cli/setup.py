@@ -22,7 +22,7 @@ def plugins(session: Session, *, as_json: bool) -> int:
         json_line([*sound, *unsound])
         return 0
     rows = [(p.name, p.distribution, ", ".join(p.brings)) for p in loaded]
-    table(("PLUGIN", "FROM", "BRINGS"), rows, folds="BRINGS")
+    table(("PLUGIN", "FROM", "BRINGS"), rows, folds=["BRINGS"])
     for plugin in broken:
         complain(str(plugin) if plugin.reason.endswith("?") else f"{plugin}.")
     return 0

@@ -108,7 +108,7 @@ def _print(reports: Sequence[tuple[StoreReport, datetime | None]], now: datetime
     if not stdout().isatty():
         table([*headings, "WHY"], [[*row, why] for row, why in zip(rows, reasons, strict=True)])
         return
-    table(headings, rows)
+    table(headings, rows, folds=["SCHEDULE", "LAST RUN", "QUOTA LEFT"])
     for (one, _), why in zip(reports, reasons, strict=True):
         if why:
             say(f"{one.config.name}: {why}")

@@ -188,6 +188,7 @@ create table standings (
     next_try text,                            -- when the next import is due after a failure
     paused_at text                            -- null where it isn't paused
 ) strict, without rowid;;
+create index stores_by_account on stores(connector, identity);;
 create index standings_paused on standings(store) where paused_at is not null;;
 alter table runs add column folded integer not null default 0;;
 create index runs_by_end on runs(ended_at);;
