@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shlex
 import signal
 import sys
@@ -33,6 +34,8 @@ def run_demo(stores: Mapping[str, SandboxStore], *, once: bool) -> bool:
 
     Without `once` it goes on until a signal ends it.
     """
+    # Python 3.11 warns where it is told twice that the daemon has ended, which helps nobody.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     try:
         asyncio.run(_demo(stores, once=once))
     except DemoError as error:
