@@ -66,14 +66,15 @@ def _check_cron_item(item: str, what: str, lowest: int, highest: int, names: tup
     found = CRON_PART.fullmatch(item)
     if found is None or (found["step"] is not None and int(found["step"]) == 0):
         raise ValueError(wrong)
-    numbers = [_cron_number(part, lowest, names) for part in (found["first"], found["last"]) if part is not None]
+    numbers = [cron_number(part, lowest, names) for part in (found["first"], found["last"]) if part is not None]
     if not all(lowest <= number <= highest for number in numbers):
         raise ValueError(wrong)
     if numbers != sorted(numbers) and found["last"] != "sun":  # a week may end with its Sunday
         raise ValueError(f"{shortened(repr(item))} in the {what} goes backwards: write the lower end first")
 
 
-def _cron_number(text: str, lowest: int, names: tuple[str, ...]) -> int:
+def cron_number(text: str, lowest: int, names: tuple[str, ...]) -> int:
+    """What a number or a name in a cron field stands for; -1 for anything else."""
     if text in names:
         return names.index(text) + lowest
     return int(text) if re.fullmatch("[0-9]{1,4}", text) else -1

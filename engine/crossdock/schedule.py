@@ -281,7 +281,7 @@ class _Place:
 
 
 class _Rhythm(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """`next_time` as APScheduler asks for it: counted from now: an interval keeps its place after a late run."""
+    """`next_time` as APScheduler asks for it, counted from now: an interval keeps its place after a late run."""
 
     def __init__(self, store: StoreConfig) -> None:
         self._store = store

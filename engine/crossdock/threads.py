@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 T = TypeVar("T")
@@ -28,18 +29,7 @@ class ThreadEach(ThreadPoolExecutor):
     """
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        outcome = Future[T]()
-
-        def run() -> None:
-            if not outcome.set_running_or_notify_cancel():
-                return
-            try:
-                outcome.set_result(fn(*args, **kwargs))
-            except BaseException as error:
-                outcome.set_exception(error)
-
-        threading.Thread(target=run, name="call", daemon=True).start()
-        return outcome
+        return _begun(partial(fn, *args, **kwargs), name="call")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Returns at once."""
@@ -63,23 +53,36 @@ async def finished(start: Callable[[], Awaitable[T]], *, within_s: float, name: 
 
 async def in_a_thread(work: Callable[[], T], *, name: str) -> T:
     """What `work` gives, computed in a thread of its own that nobody waits for at the end: it may never come back."""
-    loop, ended, outcome = asyncio.get_running_loop(), asyncio.Event(), Future[T]()
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # it must not end the thread without a word: somebody waits for it
-            outcome.set_exception(error)
+    def tell(_: Future[T]) -> None:
         with suppress(RuntimeError):  # the loop is closed: the program ended meanwhile
             loop.call_soon_threadsafe(ended.set)
 
     context = contextvars.copy_context()  # what is logged there is told with the store's name, too
-    threading.Thread(target=context.run, args=(run,), name=name, daemon=True).start()
+    outcome = _begun(partial(context.run, work), name=name)
+    outcome.add_done_callback(tell)
     await ended.wait()
     error = outcome.exception()
     if error is not None and not isinstance(error, Exception):
         raise harmless(error) from error
     return outcome.result()
+
+
+def _begun(work: Callable[[], T], *, name: str) -> Future[T]:
+    """What `work` will give, in a thread that has been started for it and that no end of the program waits for."""
+    outcome = Future[T]()
+
+    def run() -> None:
+        if not outcome.set_running_or_notify_cancel():
+            return
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # it must not end the thread without a word: somebody waits for it
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return outcome
 
 
 async def alone(name: str) -> None:

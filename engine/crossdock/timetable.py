@@ -13,12 +13,11 @@ from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from crossdock.config import StoreConfig
+from crossdock.config_sections import CRON_FIELDS, cron_number
 from crossdock.state import Standing
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as cron counts them; 7 is Sunday too
 
 
 def next_time(store: StoreConfig, after: datetime) -> datetime | None:
@@ -95,33 +94,29 @@ def _zone(timezone: str | None) -> tzinfo:
 @lru_cache(maxsize=1000)
 def _cron_trigger(cron: str) -> BaseTrigger:
     """What fires by a line of five fields; where day and weekday are both given, either will do, as in every cron."""
-    minute, hour, day, month, weekday = cron.split()
-    fields = {
-        "minute": _listed(_numbers(minute, 0, 59)),
-        "hour": _listed(_numbers(hour, 0, 23)),
-        "month": _listed(_numbers(month, 1, 12, MONTHS)),
-        "timezone": UTC,
-    }
-    days = {"day": _listed(_numbers(day, 1, 31))}
+    parts = cron.split()
+    minute, hour, day, month, weekday = (
+        _numbers(part, lowest, highest, names)
+        for part, (_, lowest, highest, names) in zip(parts, CRON_FIELDS, strict=True)
+    )
+    fields = {"minute": _listed(minute), "hour": _listed(hour), "month": _listed(month), "timezone": UTC}
+    days = {"day": _listed(day)}
     # By their names: APScheduler counts from Monday on, and cron from Sunday.
-    weekdays = {"day_of_week": ",".join(sorted({WEEKDAYS[number % 7] for number in _numbers(weekday, 0, 7, WEEKDAYS)}))}
-    if day.startswith("*") or weekday.startswith("*"):
+    names_of_days = CRON_FIELDS[-1][-1]
+    weekdays = {"day_of_week": ",".join(sorted({names_of_days[number % 7] for number in weekday}))}
+    if parts[2].startswith("*") or parts[4].startswith("*"):
         return CronTrigger(**fields, **days, **weekdays)
     return OrTrigger([CronTrigger(**fields, **days), CronTrigger(**fields, **weekdays)])
 
 
-def _numbers(field: str, lowest: int, highest: int, names: tuple[str, ...] = ()) -> set[int]:
+def _numbers(field: str, lowest: int, highest: int, names: tuple[str, ...]) -> set[int]:
     """All values of a field, one by one: APScheduler refuses steps past the end, such as `*/24`, which cron takes."""
-
-    def number(word: str) -> int:
-        return names.index(word) + lowest if word in names else int(word)
-
     chosen: set[int] = set()
     for item in field.split(","):
         span, _, step = item.partition("/")
         first, _, last = span.partition("-")
-        begin = lowest if first == "*" else number(first)
-        end = number(last) if last else highest if step or first == "*" else begin
+        begin = lowest if first == "*" else cron_number(first, lowest, names)
+        end = cron_number(last, lowest, names) if last else highest if step or first == "*" else begin
         if last == "sun" and begin > 0:  # a week may end with its Sunday
             end = highest
         chosen.update(range(begin, end + 1, int(step or 1)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -54,9 +55,7 @@ def end_run(
     if standing is not None:
         _stand(db, standing)
     ended = find_run(db, run)
-    if _is_idle(ended):
-        _fold_into(db, ended)
-    return find_run(db, run)
+    return _folded(db, ended) if _is_idle(ended) else ended
 
 
 def find_run(db: sqlite3.Connection, run: int) -> Run:
@@ -70,12 +69,14 @@ def _is_idle(run: Run) -> bool:
     return run.outcome is Outcome.DONE and run.kind is RunKind.CHANGES and not brought
 
 
-def _fold_into(db: sqlite3.Connection, run: Run) -> None:
-    """`run`, an idle one, stands for the one before it as well, if that was idle too."""
+def _folded(db: sqlite3.Connection, run: Run) -> Run:
+    """`run`, an idle one, which stands for the one before it as well from now on, if that was idle too."""
     row = db.execute("select * from runs where store = ? and id < ? order by id desc", (run.store, run.id)).fetchone()
-    if row is not None and _is_idle(previous := run_record(row)):
-        db.execute("delete from runs where id = ?", (previous.id,))
-        db.execute("update runs set folded = ? where id = ?", (previous.folded + 1, run.id))
+    if row is None or not _is_idle(previous := run_record(row)):
+        return run
+    db.execute("delete from runs where id = ?", (previous.id,))
+    db.execute("update runs set folded = ? where id = ?", (previous.folded + 1, run.id))
+    return replace(run, folded=previous.folded + 1)
 
 
 def _stand(db: sqlite3.Connection, standing: Standing) -> None:
