@@ -43,11 +43,6 @@ MIA = Address(name="Mia Example", street="1 Example St", city="Perth", country="
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "crossdock.db"
-
-
-@pytest.fixture
 async def state(database: Path) -> AsyncIterator[State]:
     """An empty state in which one store is bound."""
     state = await opened(database)

@@ -59,11 +59,6 @@ ONE = timedelta(seconds=1)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "crossdock.db"
-
-
-@pytest.fixture
 async def state(database: Path) -> AsyncIterator[State]:
     """An empty state in which one store is bound."""
     state = await open_sqlite(database)

@@ -45,11 +45,6 @@ REFUSED = Failure(kind="CredentialsError", words="acme-au: the token isn't known
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "crossdock.db"
-
-
-@pytest.fixture
 async def state(database: Path) -> AsyncIterator[State]:
     """An empty state in which two stores are bound."""
     state = await opened(database)
