@@ -13,9 +13,9 @@ ROOT = Path(crossdock.__file__).parent
 PLUGINS = ROOT.parent.parent / "plugins"
 
 ROWS = (
-    "errors model clock threads logs systemd loopwatch",
+    "errors model shipment clock threads logs systemd loopwatch",
     "state",
-    "http connector hooks events",
+    "http connector carrier hooks events",
     "yaml_source references plain_words config_sections config plugins asking",
     "boundary connections standing",
     "importing explaining",
@@ -25,8 +25,10 @@ ROWS = (
     "cli",
 )
 ARROWS = {  # within a row: the module may use those named
+    "shipment": "model",
     "connector": "http",
-    "hooks": "connector",
+    "carrier": "http",
+    "hooks": "connector carrier",
     "references": "yaml_source",
     "plain_words": "references yaml_source",
     "config_sections": "yaml_source",

@@ -9,11 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from crossdock.carrier import AnyCarrier as AnyCarrier
+    from crossdock.carrier import Booking as Booking
+    from crossdock.carrier import Carrier as Carrier
+    from crossdock.carrier import CarrierRequest as CarrierRequest
+    from crossdock.carrier import CarrierSettings as CarrierSettings
+    from crossdock.carrier import Label as Label
+    from crossdock.carrier import PackedItem as PackedItem
     from crossdock.clock import Clock as Clock
     from crossdock.connector import Access as Access
     from crossdock.connector import Account as Account
     from crossdock.connector import AnyConnector as AnyConnector
     from crossdock.connector import Connector as Connector
+    from crossdock.connector import Look as Look
     from crossdock.connector import MissingPermission as MissingPermission
     from crossdock.connector import Page as Page
     from crossdock.connector import Purpose as Purpose
@@ -50,15 +58,24 @@ if TYPE_CHECKING:
     from crossdock.model import Status as Status
     from crossdock.model import instant as instant
     from crossdock.model import moment as moment
+    from crossdock.shipment import Item as Item
+    from crossdock.shipment import LineCount as LineCount
+    from crossdock.shipment import Progress as Progress
+    from crossdock.shipment import Receipt as Receipt
+    from crossdock.shipment import Shipment as Shipment
+    from crossdock.shipment import StoreShipment as StoreShipment
+    from crossdock.shipment import StoreView as StoreView
 
 _HOME = {
     "clock": "Clock",
-    "connector": "Access Account AnyConnector Connector MissingPermission Page Purpose Secret Seen Settings",
+    "carrier": "AnyCarrier Booking Carrier CarrierRequest CarrierSettings Label PackedItem",
+    "connector": "Access Account AnyConnector Connector Look MissingPermission Page Purpose Secret Seen Settings",
     "errors": "AccountMismatchError ActionNeededError ConnectorError CredentialsError CrossdockError GarbledError"
     " PermissionMissingError RateLimitedError RefusedError RetryableError UnreachableError UsageError",
     "hooks": "hookimpl",
     "http": "HttpClient HttpOptions QuotaHeaders Response",
     "model": "Address Consignment ConsignmentKind Cursor Customer Json Line Order Raw Stage Status instant moment",
+    "shipment": "Item LineCount Progress Receipt Shipment StoreShipment StoreView",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 

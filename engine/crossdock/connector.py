@@ -7,7 +7,7 @@ handed an HTTP client that waits and retries, and says in typed errors what is t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from crossdock.errors import RefusedError
 from crossdock.http import HttpClient, HttpOptions
-from crossdock.model import Cursor, Json, Order, Raw
+from crossdock.model import Cursor, Json, Order, Raw, Status
+from crossdock.shipment import Progress, Receipt, Shipment, StoreShipment, StoreView
 
 Secret = SecretStr
 """A setting that can't be printed: `str` and `repr` show stars; only `get_secret_value()` gives it away."""
@@ -133,8 +134,28 @@ class Page:
             raise TypeError("Page.seen holds something else than Seen")
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An order and all of its shipments as the store shows them now.
+
+    `seen` is a complete view, as `complete` gives it, with its `as_of` before the first request of the look.
+    """
+
+    seen: Seen
+    shipments: tuple[StoreShipment, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.seen, Seen):
+            raise TypeError(f"Look.seen is {type(self.seen).__name__}: it should be a Seen")
+        if not all(isinstance(one, StoreShipment) for one in self.shipments):
+            raise TypeError("Look.shipments holds something else than StoreShipment")
+
+
 class Connector(ABC, Generic[SettingsT_co]):
     """Speaks to one account on one platform.
+
+    The part that imports stands first. The part that writes back, from `look` on, can be left out whole: the store then
+    imports only.
 
     Attributes:
         name: The word in `stores.yaml`, lower case, for good.
@@ -197,6 +218,65 @@ class Connector(ABC, Generic[SettingsT_co]):
     def order_settings(self) -> Mapping[str, Json]:
         """The settings that shape an order in `order_from_raw`; when they change, held orders are derived anew."""
         return {}
+
+    @classmethod
+    def writes_back(cls) -> bool:
+        """Whether it has the part that writes back: a connector without it has no `send`."""
+        return cls.send is not Connector.send
+
+    async def look(self, order_id: str) -> Look | None:
+        """The order as the store shows it now, with every shipment of it, or None if it is gone.
+
+        Nothing of it may be kept from before: by a look it is found out whether a shipment is there. Raises
+        ConnectorError.
+        """
+        raise self._cannot("look at an order's shipments")
+
+    async def send(self, shipment: Shipment) -> Receipt:
+        """Makes the shipment at the store: one request, which is not repeated.
+
+        Raises RefusedError where the platform won't take this shipment, in its words; ActionNeededError and
+        RateLimitedError where nothing was done; any other error leaves open whether it took effect, and the engine
+        looks before it sends again.
+        """
+        raise self._cannot("be told of shipments")
+
+    async def set_status(self, order_id: str, status: str) -> None:
+        """Gives the order the status of this id. Raises ConnectorError."""
+        raise self._cannot("set an order's status")
+
+    def target_status(self, first: StoreView, now: StoreView, progress: Progress) -> Status | None:
+        """The status that the order should have by its progress, or None where it is to be left alone: pure.
+
+        `first` is how the order was before anything of what we sent or set aside, `now` how it is.
+        """
+        del first, now, progress
+        return None
+
+    def own_statuses(self) -> Collection[str]:
+        """The ids of statuses that no person need have chosen: those of new orders, and those set by the platform.
+
+        An order is moved out of these, and out of the one that it had before it was shipped. Out of another one it
+        isn't: somebody decided on that (rule W8).
+        """
+        return ()
+
+    async def correct(self, shipment_id: str, shipment: Shipment) -> None:
+        """The store's shipment of this id gets the tracking number and carrier of `shipment`. Raises ConnectorError.
+
+        RefusedError where the platform can't change a shipment. Doing it twice does no harm.
+        """
+        raise self._cannot("change a shipment that was made")
+
+    async def void(self, order_id: str, shipment_id: str) -> None:
+        """The store's shipment of this id is taken back; one that isn't there counts as taken back.
+
+        Raises ConnectorError: RefusedError where the platform can't take a shipment back.
+        """
+        raise self._cannot("take a shipment back")
+
+    def _cannot(self, what: str) -> RefusedError:
+        return RefusedError(f"{self.http.store}: {self.title} can't {what} through crossdock.")
 
 
 AnyConnector: TypeAlias = Connector[Any]
