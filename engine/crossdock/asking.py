@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from crossdock.carrier import AnyCarrier, Carrier
 from crossdock.connector import AnyConnector
 from crossdock.errors import PluginError, UnreachableError
 from crossdock.threads import alone, finished, harmless, in_a_thread
@@ -18,16 +19,19 @@ between them take up to thirteen minutes; one that is slower still goes on in th
 MAPPING_S = 5 * 60.0  # a thousand orders take a second, or half a minute where hundreds of stores compute at once
 
 
-async def answer(connector: AnyConnector, ask: Callable[[], Awaitable[T]], *, within_s: float = ANSWER_S) -> T:
-    """What awaiting `ask()` gives, which calls the connector; what that raises is an Exception, never a stop.
+async def answer(
+    plugin: AnyConnector | AnyCarrier, ask: Callable[[], Awaitable[T]], *, within_s: float = ANSWER_S
+) -> T:
+    """What awaiting `ask()` gives, which calls the plugin's class; what that raises is an Exception, never a stop.
 
     Raises UnreachableError where it takes too long.
     """
-    store = connector.http.store
-    asked = await finished(ask, within_s=within_s, name=f"import {store}")
+    store = plugin.http.store
+    asked = await finished(ask, within_s=within_s, name=f"ask {store}")
     if asked is None:
+        kind = "carrier" if isinstance(plugin, Carrier) else "connector"
         raise UnreachableError(
-            f"{store}: the connector '{connector.name}' has not answered for {within_s / 60:.0f} minutes and was "
+            f"{store}: the {kind} '{plugin.name}' has not answered for {within_s / 60:.0f} minutes and was "
             "stopped. Nothing is lost; the next run tries again."
         )
     if asked.cancelled():

@@ -1,4 +1,4 @@
-"""Where a connector's work meets ours: what it raises leaves as an error of our family, without the store's secrets."""
+"""Where a plugin's work meets ours: what it raises leaves as an error of our family, without its settings' secrets."""
 
 from __future__ import annotations
 
@@ -8,48 +8,60 @@ from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 
-from crossdock.config import StoreConfig
+from crossdock.config import CarrierConfig, StoreConfig
 from crossdock.errors import CrossdockError, PluginError
 from crossdock.logs import about
 
 log = logging.getLogger("crossdock")
 
 
-def secrets_of(store: StoreConfig) -> tuple[str, ...]:
-    """The values of the store's settings that may not be shown anywhere."""
+def secrets_of(used: StoreConfig | CarrierConfig) -> tuple[str, ...]:
+    """The values of the settings that may not be shown anywhere."""
     return tuple(
-        secret for _, value in store.settings if isinstance(value, SecretStr) and (secret := value.get_secret_value())
+        secret for _, value in used.settings if isinstance(value, SecretStr) and (secret := value.get_secret_value())
     )
 
 
 @asynccontextmanager
-async def boundary(store: StoreConfig, *, is_told: bool = False) -> AsyncGenerator[None, None]:
-    """What a connector raises beyond its contract is a bug of its plugin: logged whole, and told as that.
+async def boundary(used: StoreConfig | CarrierConfig, *, is_told: bool = False) -> AsyncGenerator[None, None]:
+    """What a connector or a carrier raises beyond its contract is a bug of its plugin: logged whole, and told as that.
 
-    What it raises within its contract passes through, out of a group too, but without the store's secrets. `is_told`
-    says that the log has the bug already, from the store's last run. What is logged inside is covered likewise.
+    What it raises within its contract passes through, out of a group too, but without its secrets. `is_told` says that
+    the log has the bug already, from the store's last run. What is logged inside is covered likewise.
     """
-    with about(store.name, secrets=secrets_of(store)):
-        async with _told(store, is_told=is_told):
+    with about(used.name, secrets=secrets_of(used)):
+        async with _told(used, is_told=is_told):
             yield
 
 
 @asynccontextmanager
-async def _told(store: StoreConfig, *, is_told: bool) -> AsyncGenerator[None, None]:
+async def _told(used: StoreConfig | CarrierConfig, *, is_told: bool) -> AsyncGenerator[None, None]:
     try:
         yield
     except CrossdockError as error:
-        raise _without_secrets(error, store) from error.__cause__
+        raise _without_secrets(error, used) from error.__cause__
     except (Exception, SystemExit) as error:
         expected = _only_leaf(error)
         if expected is not None:
-            raise _without_secrets(expected, store) from error
-        level = logging.DEBUG if is_told else logging.ERROR
-        log.log(level, "%s: the connector %s failed unexpectedly", store.name, store.connector.name, exc_info=True)
+            raise _without_secrets(expected, used) from error
+        plugin = _plugin_of(used)
+        log.log(
+            logging.DEBUG if is_told else logging.ERROR,
+            "%s: the %s failed unexpectedly",
+            used.name,
+            plugin.replace("'", ""),
+            exc_info=True,
+        )
         raise PluginError(
-            f"{store.name}: the connector '{store.connector.name}' failed unexpectedly ({type(error).__name__}); "
+            f"{used.name}: the {plugin} failed unexpectedly ({type(error).__name__}); "
             "this is a mistake in its plugin, and the log has the details for its author."
         ) from error
+
+
+def _plugin_of(used: StoreConfig | CarrierConfig) -> str:
+    if isinstance(used, StoreConfig):
+        return f"connector '{used.connector.name}'"
+    return f"carrier '{used.carrier.name}'"
 
 
 def _only_leaf(error: BaseException) -> CrossdockError | None:
@@ -60,10 +72,10 @@ def _only_leaf(error: BaseException) -> CrossdockError | None:
     return None if None in leaves else leaves[0]
 
 
-def _without_secrets(error: CrossdockError, store: StoreConfig) -> CrossdockError:
-    """The same error; a secret of the store's settings in its words is covered."""
+def _without_secrets(error: CrossdockError, used: StoreConfig | CarrierConfig) -> CrossdockError:
+    """The same error; a secret of the settings in its words is covered."""
     words = str(error)
-    for secret in secrets_of(store):
+    for secret in secrets_of(used):
         words = words.replace(secret, "***")
     if words != str(error):
         error.args = (words, *error.args[1:])

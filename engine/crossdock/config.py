@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from pydantic import BaseModel, ValidationError
+
+from crossdock.carrier import AnyCarrier, CarrierSettings
 from crossdock.config_sections import (
     NAME,
     CarrierSection,
@@ -23,7 +26,7 @@ from crossdock.config_sections import (
     json_schema,
 )
 from crossdock.connector import AnyConnector, Settings
-from crossdock.errors import ConfigError, Mistake, did_you_mean
+from crossdock.errors import ConfigError, Mistake, UsageError, did_you_mean
 from crossdock.model import Address
 from crossdock.plain_words import report_blanks, report_unknown_key, validated
 from crossdock.references import References
@@ -42,6 +45,9 @@ __all__ = [
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 FIVE_MINUTES = timedelta(minutes=5)
+ANY_CARRIER = "manual"
+"""The carrier class that a name means which stands for nothing else."""
+LONGEST_CARRIER = 50  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +82,84 @@ class CarrierConfig:
     """A carrier by the name that people use, and the carrier class behind it."""
 
     name: str
-    carrier: str
-    settings: Mapping[str, Any] = field(repr=False)
+    carrier: type[AnyCarrier]
+    settings: CarrierSettings = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What `stores.yaml` says: its sound parts."""
+    """What `stores.yaml` says: its sound parts.
+
+    `broken_carriers` are the names under `carriers` that have a mistake; `are_carriers_known` is whether it can be told
+    at all which names stand there. `missing` says in a sentence why a carrier class is not among `installed_carriers`.
+    """
 
     path: Path
     engine: EngineConfig
     carriers: Mapping[str, CarrierConfig]
     stores: Mapping[str, StoreConfig]
+    broken_carriers: frozenset[str] = frozenset()
+    are_carriers_known: bool = True
+    installed_carriers: Mapping[str, type[AnyCarrier]] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def store(self, name: str) -> StoreConfig:
+        """The store of this name. Raises UsageError."""
+        found = self.stores.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.stores)) or "none yet"
+            raise UsageError(f"{name}: stores.yaml has no store of this name; its stores are: {known}.")
+        return found
+
+    def carrier(self, name: str) -> CarrierConfig:
+        """The carrier that a person means by `name`.
+
+        That is an entry under `carriers`, or else a carrier class that needs no settings, or else `manual` for any
+        other carrier, called as it was written. Raises UsageError where it can't be told, or can't be used.
+        """
+        written = name.strip()
+        known = _known_as(written, [*self.carriers, *self.broken_carriers, *self.installed_carriers, *self.missing])
+        if known in self.broken_carriers or not self.are_carriers_known:
+            raise UsageError(
+                f"It isn't known how the carrier '{shortened(written)}' is set up, because of a mistake in"
+                f" the 'carriers' of {self.path.name}: `crossdock check` says what is wrong."
+            )
+        if known in self.carriers:
+            return self.carriers[known]
+        if known in self.installed_carriers:
+            return self._without_entry(known, known)
+        if known in self.missing:
+            raise UsageError(f"The carrier '{shortened(written)}' is not there, because {_ended(self.missing[known])}")
+        return self._any_carrier(written)
+
+    def _any_carrier(self, name: str) -> CarrierConfig:
+        if not name:
+            raise UsageError(
+                f"The carrier has no name: give one that stands under 'carriers' in {self.path.name}, or any carrier's"
+                " own, such as 'Australia Post'."
+            )
+        if len(name) > LONGEST_CARRIER or not name.isprintable():
+            raise UsageError(
+                f"'{shortened(name)}' can't be a carrier's name: that has at most {LONGEST_CARRIER} characters, all of"
+                " them in one line."
+            )
+        return self._without_entry(name, ANY_CARRIER)
+
+    def _without_entry(self, name: str, of_class: str) -> CarrierConfig:
+        carrier = self.installed_carriers.get(of_class)
+        if carrier is None:
+            raise UsageError(
+                f"There is no carrier '{shortened(name)}' under 'carriers' in {self.path.name}, and the carrier"
+                f" '{of_class}', which stands for any other, is not installed: see `crossdock plugins`."
+            )
+        try:
+            settings = carrier.Settings()
+        except ValidationError as error:
+            raise UsageError(
+                f"The carrier '{of_class}' needs settings: add an entry with 'carrier: {of_class}' and its settings"
+                f" under 'carriers' in {self.path.name}."
+            ) from error
+        return CarrierConfig(name=name, carrier=carrier, settings=settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +180,13 @@ class Reading:
 def load(
     path: Path,
     connectors: Mapping[str, type[AnyConnector]],
+    carriers: Mapping[str, type[AnyCarrier]] = MappingProxyType({}),
     *,
     broken_plugins: Mapping[str, str] = MappingProxyType({}),
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
     """The configuration, if all of it is sound. Raises ConfigError with every mistake."""
-    reading = read(path, connectors, broken_plugins=broken_plugins, environ=environ)
+    reading = read(path, connectors, carriers, broken_plugins=broken_plugins, environ=environ)
     if reading.config is None or reading.mistakes:
         raise ConfigError(reading.mistakes)
     return reading.config
@@ -122,20 +195,21 @@ def load(
 def read(
     path: Path,
     connectors: Mapping[str, type[AnyConnector]],
+    carriers: Mapping[str, type[AnyCarrier]] = MappingProxyType({}),
     *,
     broken_plugins: Mapping[str, str] = MappingProxyType({}),
     environ: Mapping[str, str] = os.environ,
 ) -> Reading:
     """All that is sound in the file, and every mistake in it.
 
-    `broken_plugins` tells in a sentence why a connector is missing, as `Plugins.reasons()` does.
+    `broken_plugins` tells in a sentence why a connector or a carrier is missing, as `Plugins.reasons()` does.
     """
     with _collector_at_rest():
         try:
             document = read_document(path)
         except ConfigError as error:
             return Reading(None, error.mistakes)
-        return _Reader(path, document, connectors, broken_plugins, environ).reading()
+        return _Reader(path, document, connectors, carriers, broken_plugins, environ).reading()
 
 
 @contextmanager
@@ -151,6 +225,8 @@ def _collector_at_rest() -> Iterator[None]:
 
 
 SectionT = TypeVar("SectionT", bound=Section)
+ModelT = TypeVar("ModelT", bound=BaseModel)
+ClassT = TypeVar("ClassT")
 
 SECTIONS = ("engine", "defaults", "carriers", "stores")
 
@@ -163,12 +239,14 @@ class _Reader:
         path: Path,
         document: Document,
         connectors: Mapping[str, type[AnyConnector]],
+        carriers: Mapping[str, type[AnyCarrier]],
         broken_plugins: Mapping[str, str],
         environ: Mapping[str, str],
     ) -> None:
         self.path = path
         self.document = document
         self.connectors = connectors
+        self.carriers = carriers
         self.broken_plugins = broken_plugins
         self.environ = environ
         self.files: set[Path] = set()
@@ -186,6 +264,7 @@ class _Reader:
         carriers = self._carriers(self._named(sections.get("carriers"), "carriers"))
         stores = self._stores(self._named(sections.get("stores"), "stores"), defaults)
         broken = self._broken_stores(sections.get("stores"), defaults)
+        broken_carriers = self._broken("carriers")
         is_readable = self._is_readable(sections)
         if is_readable and not sections.get("stores"):
             self.document.report(
@@ -195,31 +274,47 @@ class _Reader:
         config = Config(
             path=self.path,
             engine=_engine(engine, _folder(self.path)),
-            carriers=MappingProxyType(carriers),
+            carriers=MappingProxyType({name: one for name, one in carriers.items() if name not in broken_carriers}),
             stores=MappingProxyType({name: store for name, store in stores.items() if name not in broken}),
+            broken_carriers=broken_carriers,
+            are_carriers_known=self._is_known("carriers", sections),
+            installed_carriers=self.carriers,
+            missing=self.broken_plugins,
         )
         return Reading(config if is_readable else None, self.document.mistakes, broken, frozenset(self.files))
 
     def _is_readable(self, sections: Mapping[str, Data]) -> bool:
         """Whether the engine's keys are sound, and it is known which stores the file holds."""
+        is_engine_sound = not any(where[:1] == ("engine",) for where, _ in self.document.reported)
+        return is_engine_sound and self._is_known("stores", sections)
+
+    def _is_known(self, section: str, sections: Mapping[str, Data]) -> bool:
+        """Whether it is known which names a section holds, that may be there as a whole under a misspelt key."""
         wrong = {where[:2] for where, _ in self.document.reported}
-        if any(where[:1] == ("engine",) for where in wrong) or ("stores",) in wrong:
+        if (section,) in wrong:
             return False
-        return "stores" in sections or all(where[:1] and where[0] in SECTIONS for where in wrong)
+        return section in sections or all(where[:1] and where[0] in SECTIONS for where in wrong)
+
+    def _broken(self, section: str) -> frozenset[str]:
+        """The names in a section that have a mistake."""
+        wrong = [where for where, _ in self.document.reported if where[:1] == (section,)]
+        return frozenset(str(where[1]) for where in wrong if len(where) > 1)
 
     def _broken_stores(self, stores: Data, defaults: ScheduleSection | None) -> frozenset[str]:
         """The stores with a mistake, and those that lean on defaults with one."""
         names = stores if isinstance(stores, dict) else {}
-        broken = {str(where[1]) for where, _ in self.document.reported if where[0:1] == ("stores",) and len(where) > 1}
+        broken = self._broken("stores")
         if defaults is None:
             own = ("every", "cron")
             broken |= {
                 name for name, store in names.items() if not isinstance(store, dict) or not any(map(store.get, own))
             }
-        return frozenset(broken)
+        return broken
 
     def _section(self, model: type[SectionT], data: Data, where: Where) -> SectionT | None:
-        references = self._fill(data, where)
+        return self._validated(model, data, where, self._fill(data, where))
+
+    def _validated(self, model: type[SectionT], data: Data, where: Where, references: References) -> SectionT | None:
         return validated(model, {} if data is None else data, where, document=self.document, references=references)
 
     def _fill(self, data: Data, where: Where) -> References:
@@ -247,14 +342,19 @@ class _Reader:
         return None if in_walk or len(self.document.reported) > before else defaults
 
     def _carriers(self, entries: dict[str, Data]) -> dict[str, CarrierConfig]:
-        carriers = {}
-        for name, data in entries.items():
-            where = ("carriers", name)
-            carrier = self._section(CarrierSection, data, where) if self._is_name(name, where) else None
-            if carrier is not None:
-                settings = MappingProxyType(carrier.settings or {})
-                carriers[name] = CarrierConfig(name=name, carrier=carrier.carrier, settings=settings)
-        return carriers
+        carriers = {name: self._carrier(name, data) for name, data in entries.items()}
+        return {name: carrier for name, carrier in carriers.items() if carrier is not None}
+
+    def _carrier(self, name: str, data: Data) -> CarrierConfig | None:
+        where = ("carriers", name)
+        is_name = self._is_name(name, where)
+        references = self._fill(data, where)
+        section = self._validated(CarrierSection, data, where, references)
+        carrier = self._class("carrier", self.carriers, data, where, references)
+        settings = None if carrier is None else self._settings(carrier.Settings, data, where, references)
+        if section is None or carrier is None or settings is None or not is_name:
+            return None
+        return CarrierConfig(name=name, carrier=carrier, settings=settings)
 
     def _stores(self, entries: dict[str, Data], defaults: ScheduleSection | None) -> dict[str, StoreConfig]:
         stores = {name: self._store(name, data, defaults or ScheduleSection()) for name, data in entries.items()}
@@ -264,11 +364,9 @@ class _Reader:
         where = ("stores", name)
         is_name = self._is_name(name, where)
         references = self._fill(data, where)
-        store = validated(
-            StoreSection, {} if data is None else data, where, document=self.document, references=references
-        )
-        connector = self._connector(data, where, references)
-        settings = self._settings(connector, data, where, references)
+        store = self._validated(StoreSection, data, where, references)
+        connector = self._class("connector", self.connectors, data, where, references)
+        settings = None if connector is None else self._settings(connector.Settings, data, where, references)
         if store is None or connector is None or settings is None or not is_name:
             return None
         every, cron, timezone = self._schedule(store, defaults, where)
@@ -296,33 +394,33 @@ class _Reader:
         )
         return False
 
-    def _connector(self, data: Data, where: Where, references: References) -> type[AnyConnector] | None:
-        name = data.get("connector") if isinstance(data, dict) else None
-        at = (*where, "connector")
+    def _class(
+        self, kind: str, installed: Mapping[str, ClassT], data: Data, where: Where, references: References
+    ) -> ClassT | None:
+        """The class that an entry names at its key `kind`: "connector" or "carrier"."""
+        name = data.get(kind) if isinstance(data, dict) else None
+        at = (*where, kind)
         if name is None or isinstance(name, (dict, list)) or at in references.failed or not str(name).strip():
             return None  # reported already
         name = str(name).strip()
-        if name in self.connectors:
-            return self.connectors[name]
+        if name in installed:
+            return installed[name]
         if name in self.broken_plugins:
-            self.document.report(at, f"the connector '{name}' is not there, because {self.broken_plugins[name]}")
+            self.document.report(at, f"the {kind} '{name}' is not there, because {self.broken_plugins[name]}")
         elif at in references.filled:
-            self.document.report(at, f"there is no such connector;{_installed(self.connectors)}")
+            self.document.report(at, f"there is no such {kind};{_installed(installed)}")
         else:
-            near = did_you_mean(name, self.connectors)
-            words = f"there is no connector '{shortened(name)}'{near or ';'}{_installed(self.connectors)}"
+            near = did_you_mean(name, installed)
+            words = f"there is no {kind} '{shortened(name)}'{near or ';'}{_installed(installed)}"
             self.document.report(at, words)
         return None
 
-    def _settings(
-        self, connector: type[AnyConnector] | None, data: Data, where: Where, references: References
-    ) -> Settings | None:
+    def _settings(self, model: type[ModelT], data: Data, where: Where, references: References) -> ModelT | None:
         found = data.get("settings") if isinstance(data, dict) else None
-        if connector is None or not (found is None or isinstance(found, dict)):
-            return None
+        if not (found is None or isinstance(found, dict)):
+            return None  # reported already
         at = (*where, "settings")
         before = len(self.document.reported)
-        model = connector.Settings
         settings = validated(model, found or {}, at, document=self.document, references=references)
         report_blanks(model, found, at, document=self.document, references=references)
         return settings if len(self.document.reported) == before else None
@@ -340,8 +438,19 @@ class _Reader:
         return store.every or defaults.every or FIVE_MINUTES, None, None
 
 
-def _installed(connectors: Mapping[str, object]) -> str:
-    return f" installed: {', '.join(sorted(connectors))}" if connectors else " none is installed"
+def _installed(classes: Mapping[str, object]) -> str:
+    return f" installed: {', '.join(sorted(classes))}" if classes else " none is installed"
+
+
+def _known_as(written: str, names: Collection[str]) -> str:
+    """`written` as one of `names` has it that differs in upper and lower case at most; as it is if there is none."""
+    if written in names:
+        return written
+    return next((name for name in names if name.casefold() == written.casefold()), written)
+
+
+def _ended(words: str) -> str:
+    return words if words.endswith(("?", ".")) else f"{words}."
 
 
 def _folder(path: Path) -> Path:

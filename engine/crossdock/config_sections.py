@@ -7,11 +7,13 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.errors import PydanticInvalidForJsonSchema
 
+from crossdock.carrier import AnyCarrier
 from crossdock.connector import AnyConnector
 from crossdock.errors import did_you_mean
 from crossdock.yaml_source import shortened
@@ -165,7 +167,7 @@ class StoreSection(ScheduleSection):
 
 
 class CarrierSection(Section):
-    carrier: Text = Field(description="The carrier class, such as manual.")
+    carrier: Text = Field(description="The carrier class; `crossdock plugins` lists them.")
     settings: dict[str, Any] | None = Field(default=None, description="What the carrier needs to know.")
 
 
@@ -173,13 +175,18 @@ REFERENCE_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"\$\{", "descr
 KEPT_OUTSIDE = ("title", "description", "default", "examples")
 
 
-def json_schema(connectors: Mapping[str, type[AnyConnector]]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of `stores.yaml`, with the settings of the given connectors, by `connector`."""
+def json_schema(
+    connectors: Mapping[str, type[AnyConnector]], carriers: Mapping[str, type[AnyCarrier]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of `stores.yaml`, with the settings of the given connectors and carriers."""
     definitions: dict[str, Any] = {}
     store = _schema_of(StoreSection, "store", definitions)
-    store["properties"]["connector"]["enum"] = sorted(connectors)
-    store["allOf"] = [_schema_of_settings(name, connectors[name], definitions) for name in sorted(connectors)]
-    store["allOf"].append({"not": {"required": ["every", "cron"]}})
+    for name in sorted(connectors):
+        _offer(store, "connector", name, _settings_schema(connectors[name], name, definitions))
+    store.setdefault("allOf", []).append({"not": {"required": ["every", "cron"]}})
+    carrier = _schema_of(CarrierSection, "carrier", definitions)
+    for name in sorted(carriers):
+        _offer(carrier, "carrier", name, _settings_schema(carriers[name], f"carrier.{name}", definitions))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "stores.yaml",
@@ -190,9 +197,7 @@ def json_schema(connectors: Mapping[str, type[AnyConnector]]) -> dict[str, Any]:
         "properties": {
             "engine": _schema_of(EngineSection, "engine", definitions),
             "defaults": _schema_of(ScheduleSection, "defaults", definitions),
-            "carriers": _names_schema(
-                _schema_of(CarrierSection, "carrier", definitions), "Carriers by the names people use."
-            ),
+            "carriers": _names_schema(carrier, "Carriers by the names people use."),
             "stores": {**_names_schema(store, "Stores by name; a new name is a new store."), "minProperties": 1},
         },
         "$defs": definitions,
@@ -208,17 +213,25 @@ def _names_schema(entry: dict[str, Any], description: str) -> dict[str, Any]:
     }
 
 
-def _schema_of_settings(name: str, connector: type[AnyConnector], definitions: dict[str, Any]) -> dict[str, Any]:
-    """What a store's `settings` look like if its connector is this one."""
+def _settings_schema(
+    described: type[AnyConnector] | type[AnyCarrier], prefix: str, definitions: dict[str, Any]
+) -> dict[str, Any]:
     try:
-        settings = _schema_of(connector.Settings, name, definitions)
+        settings = _schema_of(described.Settings, prefix, definitions)
     except PydanticInvalidForJsonSchema:  # a type that JSON can't describe: let the merchant write anything
         settings = {"type": "object"}
-    settings.setdefault("description", f"Settings of {connector.title}.")
+    settings.setdefault("description", f"Settings of {described.title}.")
+    return settings
+
+
+def _offer(entry: dict[str, Any], key: str, name: str, settings: dict[str, Any]) -> None:
+    """`entry` offers `name` as its `key`, and knows what the settings look like that go with it."""
+    entry["properties"][key].setdefault("enum", []).append(name)
     then: dict[str, Any] = {"properties": {"settings": settings}}
     if settings.get("required"):
         then["required"] = ["settings"]
-    return {"if": {"properties": {"connector": {"const": name}}, "required": ["connector"]}, "then": then}
+    rule = {"if": {"properties": {key: {"const": name}}, "required": [key]}, "then": then}
+    entry.setdefault("allOf", []).append(rule)
 
 
 def _schema_of(model: type[BaseModel], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The stores' connectors, each made once and used only for the account that its store's name stands for (rule S1)."""
+"""The stores' connectors and the carriers, each made once; a connector serves its store's account alone (rule S1)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import aiohttp
 
 from crossdock import connector as contract
 from crossdock.asking import answer
+from crossdock.carrier import AnyCarrier
 from crossdock.clock import Clock
-from crossdock.config import StoreConfig
+from crossdock.config import CarrierConfig, StoreConfig
 from crossdock.connector import AnyConnector, Settings
 from crossdock.errors import AccountMismatchError
 from crossdock.http import HttpClient
@@ -34,6 +35,7 @@ class Connections:
         self._clock = clock
         self._random = random
         self._connectors: dict[str, AnyConnector] = {}
+        self._carriers: dict[str, tuple[CarrierConfig, AnyCarrier]] = {}
         self._proved: dict[str, Account] = {}
         self._bound: set[str] = set()
         self._names: dict[tuple[str, str], str] = {}  # connector and account -> the store that was proved to be it
@@ -63,6 +65,17 @@ class Connections:
             if self._is_current(store):
                 self._connectors[store.name] = connector
         return connector
+
+    def carrier(self, used: CarrierConfig) -> AnyCarrier:
+        """The carrier, with an HTTP client of its own."""
+        kept = self._carriers.get(used.name)
+        if kept is not None and kept[0] == used:
+            return kept[1]
+        options = used.carrier.http_options(used.settings)
+        http = HttpClient(self._session, options, store=used.name, clock=self._clock, random=self._random)
+        carrier = used.carrier(used.settings, http, called=used.name)
+        self._carriers[used.name] = used, carrier
+        return carrier
 
     async def bind(self, store: StoreConfig, connector: AnyConnector) -> StoreRecord:
         """The store's record, once its account is proved; a new name is bound to it for good.

@@ -17,9 +17,10 @@ from crossdock import state as kept
 from crossdock.asking import answer
 from crossdock.boundary import boundary, secrets_of
 from crossdock.clock import Clock, SystemClock, span
-from crossdock.config import Config, StoreConfig
+from crossdock.config import CarrierConfig, Config, StoreConfig
 from crossdock.connections import Connections, account_of
 from crossdock.connector import Access, AnyConnector
+from crossdock.dispatch import Dispatch
 from crossdock.errors import AccountMismatchError, CrossdockError, PluginError, StateError, UsageError
 from crossdock.events import Events
 from crossdock.explaining import Explanation
@@ -168,6 +169,7 @@ class Engine:
         self._connections = Connections(config.stores, state, session, clock=clock, random=random)
         _cover_secrets(config)
         self._explanation = Explanation(state, self._connections, clock)
+        self.dispatch = Dispatch(config, state, self._connections, events, clock)
 
     def take_over(self, config: Config) -> None:
         """Works by this configuration from now on; runs that are under way end as they began.
@@ -175,16 +177,13 @@ class Engine:
         What concerns the whole process, `config.engine`, stays as it was when the engine was opened.
         """
         self.config = replace(config, engine=self.config.engine)
+        self.dispatch.config = self.config
         self._connections.take_over(config.stores)
         _cover_secrets(config)
 
     def store(self, name: str) -> StoreConfig:
         """The store of this name. Raises UsageError."""
-        found = self.config.stores.get(name)
-        if found is None:
-            known = ", ".join(sorted(self.config.stores)) or "none yet"
-            raise UsageError(f"{name}: stores.yaml has no store of this name; its stores are: {known}.")
-        return found
+        return self.config.store(name)
 
     async def check(self, names: Sequence[str]) -> list[Access | CrossdockError]:
         """Signs in to stores, side by side, and tells what each one's account may not do, or what went wrong (S1)."""
@@ -424,7 +423,8 @@ class Engine:
 
 
 def _cover_secrets(config: Config) -> None:
-    cover(secret for store in config.stores.values() for secret in secrets_of(store))
+    used: tuple[StoreConfig | CarrierConfig, ...] = (*config.stores.values(), *config.carriers.values())
+    cover(secret for one in used for secret in secrets_of(one))
 
 
 @dataclass(frozen=True, slots=True)

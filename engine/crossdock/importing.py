@@ -60,6 +60,10 @@ RECHECKED = 1
 more than twelve requests beside its lists; and the next run is minutes away."""
 
 
+NO_RUN = 0
+"""In place of a run's number for what is saved outside of one: no run counts it."""
+
+
 class Tally:
     """What a run came to so far: `counts`, and `reasons` with how many orders were skipped for each."""
 
@@ -119,6 +123,10 @@ class ImportRun:
         held = (await self.state.held(self.store, [order_id])).get(order_id)
         if not await self._fetch(order_id) and not (held and held.taken):
             raise RefusedError(f"{self.store}: the store has no order {order_id}.")
+
+    async def keep(self, seen: Seen) -> None:
+        """Saves a view that was asked for on another occasion than an import, such as before a shipment (I10)."""
+        await self._save([replace(seen, skip=None)], self._platform_time(), None)
 
     async def derive_anew(self) -> None:
         """Every held order again from its raw, without a request, after its mapping or its settings changed (I9)."""
@@ -331,9 +339,7 @@ class ImportRun:
         canonical = look.canonical
         try:
             canonical = canonical or _canonical(seen.raw)
-            order = _checked(self.connector.order_from_raw(seen.raw))
-            if order.id != seen.id:
-                raise ValueError("its raw gives an order of another id")
+            order = understood(self.connector, seen)
         except BaseException as error:  # whatever a mapping raises sets this one order aside; the others go through
             words = _whole_signs(f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
             place = traceback.extract_tb(error.__traceback__)[-1]  # without the error's words, which may quote a buyer
@@ -382,6 +388,14 @@ class _Look:
     is_known: bool
     is_skip: bool = False
     canonical: bytes = b""
+
+
+def understood(connector: AnyConnector, seen: Seen) -> Order:
+    """The order that a view shows. Whatever the connector's mapping raises is raised, and ValueError."""
+    order = _checked(connector.order_from_raw(seen.raw))
+    if order.id != seen.id:
+        raise ValueError("its raw gives an order of another id")
+    return order
 
 
 def derivation_of(connector: AnyConnector) -> str:

@@ -87,7 +87,8 @@ class Line:
     """A product and a quantity inside a consignment.
 
     `unit_price` is in the order's currency; `weight_grams` is of one unit. `requires_shipping` is false for what never
-    lies in a parcel (downloads, gift certificates).
+    lies in a parcel (downloads, gift certificates). `quantity_on_the_way` are units in our own shipments that the
+    store's figures don't hold yet; it isn't for a connector to fill in.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Line:
     bin: str | None = None
     quantity_shipped: int = 0
     quantity_refunded: int = 0
+    quantity_on_the_way: int = 0
     unit_price: Decimal | None = None
     weight_grams: float | None = None
     options: Mapping[str, str] = field(default_factory=lambda: NO_OPTIONS)
@@ -114,10 +116,10 @@ class Line:
 
     @property
     def left_to_ship(self) -> int:
-        """Units that still have to leave, as far as the store tells (rule W2)."""
+        """Units that still have to leave, as far as is known (rule W2)."""
         if not self.requires_shipping:
             return 0
-        return max(0, self.quantity - self.quantity_refunded - self.quantity_shipped)
+        return max(0, self.quantity - self.quantity_refunded - self.quantity_shipped - self.quantity_on_the_way)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,4 +232,4 @@ def _without_lines(order: Order) -> list[Consignment]:
 
 
 _ORDER_FIELDS = tuple(f.name for f in fields(Order) if f.name not in ("id", "consignments"))
-_LINE_FIELDS = tuple(f.name for f in fields(Line) if f.name != "id")
+_LINE_FIELDS = tuple(f.name for f in fields(Line) if f.name not in ("id", "quantity_on_the_way"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import pluggy
@@ -23,6 +23,7 @@ from crossdock import hooks
 from crossdock.errors import PluginError
 
 if TYPE_CHECKING:
+    from crossdock.carrier import AnyCarrier
     from crossdock.connector import AnyConnector
 
 CONTRACT = 1
@@ -39,8 +40,8 @@ T = TypeVar("T")
 class LoadedPlugin:
     """A plugin in use. `distribution` is "name version", or the path of a single file.
 
-    `brings` grows as the plugins are asked: it names connectors after `Plugins.connectors()` and commands after
-    `Plugins.commands()`.
+    `brings` grows as the plugins are asked: it names connectors and carriers after `Plugins.connectors()` or
+    `Plugins.carriers()`, and commands after `Plugins.commands()`.
     """
 
     name: str
@@ -80,16 +81,15 @@ class Plugins:
         self.manager.add_hookspecs(hooks)
         self._origins: dict[str, str] = {}  # of the sound plugins, in the order in which they are asked
         self._broken: list[BrokenPlugin] = []
-        self._connectors: dict[str, tuple[str, type[AnyConnector]]] | None = None
-        self._commands: dict[str, tuple[str, click.Command]] | None = None
+        self._brought: dict[str, dict[str, tuple[str, Any]]] = {}  # by the hook, then by name, with the plugin
         self._lost: dict[str, str] = {}  # what a broken plugin would have brought -> that plugin
 
     @property
     def loaded(self) -> tuple[LoadedPlugin, ...]:
         """The sound plugins, in the order in which they are asked."""
         brought: dict[str, list[str]] = {name: [] for name in self._origins}
-        for kind, things in (("connector", self._connectors), ("command", self._commands)):
-            for name, (plugin, _) in (things or {}).items():
+        for hook, kind in (("connectors", "connector"), ("carriers", "carrier"), ("cli_commands", "command")):
+            for name, (plugin, _) in self._brought.get(hook, {}).items():
                 if plugin in brought:
                     brought[plugin].append(f"{kind} {name}")
         for hook in ("open_state", *sorted(hooks.EVENTS)):
@@ -103,24 +103,34 @@ class Plugins:
         return tuple(self._broken)
 
     def reasons(self) -> Mapping[str, str]:
-        """Why a connector is missing, in a sentence, by the name of the plugin and of each connector it would bring."""
+        """Why a connector or a carrier is missing, in a sentence, by the names of the plugin and of what it'd bring."""
         by_plugin = {plugin.name: str(plugin) for plugin in reversed(self._broken)}
         lost = {name: by_plugin[plugin] for name, plugin in self._lost.items()}
         return MappingProxyType({**by_plugin, **lost})
 
     def connectors(self) -> Mapping[str, type[AnyConnector]]:
         """The connector classes by their names. This imports what the plugins need for their work."""
-        if self._connectors is None:
-            self._connectors = self._ask("connectors", _named_connectors, taken={})
-        return MappingProxyType(
-            {name: found for name, (plugin, found) in self._connectors.items() if plugin in self._origins}
-        )
+        return self._classes("connectors")
+
+    def carriers(self) -> Mapping[str, type[AnyCarrier]]:
+        """The carrier classes by their names. This imports what the plugins need for their work."""
+        return self._classes("carriers")
 
     def commands(self, taken: Collection[str] = ()) -> list[click.Command]:
         """The commands that plugins add; one whose name is in `taken`, or another plugin's, is refused."""
-        if self._commands is None:
-            self._commands = self._ask("cli_commands", _named_commands, taken=dict.fromkeys(taken, "crossdock itself"))
-        return [command for plugin, command in self._commands.values() if plugin in self._origins]
+        if "cli_commands" not in self._brought:
+            self._ask("cli_commands", _named_commands, taken=dict.fromkeys(taken, "crossdock itself"))
+        return list(self._sound("cli_commands").values())
+
+    def _classes(self, hook: str) -> Mapping[str, type[Any]]:
+        """Both kinds of class are asked for at once: a plugin that errs in one brings none of the other."""
+        for kind, named in (("connectors", _named_connectors), ("carriers", _named_carriers)):
+            if kind not in self._brought:
+                self._ask(kind, named, taken={})
+        return MappingProxyType(self._sound(hook))
+
+    def _sound(self, hook: str) -> dict[str, Any]:
+        return {name: thing for name, (plugin, thing) in self._brought[hook].items() if plugin in self._origins}
 
     def put_aside(self, name: str, origin: str, reason: str) -> None:
         """Names a plugin as broken and asks it for nothing more."""
@@ -128,6 +138,8 @@ class Plugins:
         if self._origins.get(name) == origin:
             del self._origins[name]
             self.manager.unregister(name=name)
+            for things in self._brought.values():
+                self._lost.update({thing: plugin for thing, (plugin, _) in things.items() if plugin == name})
 
     def add(self, candidate: _Candidate) -> None:
         """Imports a plugin and takes it up, or puts it aside with the reason."""
@@ -145,11 +157,9 @@ class Plugins:
         else:
             self._origins[candidate.name] = candidate.origin
 
-    def _ask(
-        self, hook: str, named: Callable[[object], Iterator[tuple[str, T]]], *, taken: dict[str, str]
-    ) -> dict[str, tuple[str, T]]:
-        """What each plugin's `hook` brings, by name, with the plugin; a plugin that errs brings nothing."""
-        things: dict[str, tuple[str, T]] = {}
+    def _ask(self, hook: str, named: Callable[[object], Iterator[tuple[str, T]]], *, taken: dict[str, str]) -> None:
+        """It is known what each plugin's `hook` brings, by name; a plugin that errs brings nothing."""
+        things = self._brought[hook] = {}
         for plugin, origin in list(self._origins.items()):
             brought: dict[str, T] = {}
             try:
@@ -167,7 +177,6 @@ class Plugins:
             else:
                 taken.update(dict.fromkeys(brought, f"the plugin '{plugin}' ({origin})"))
                 things.update({name: (plugin, thing) for name, thing in brought.items()})
-        return things
 
 
 def load_plugins(folder: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Plugins:
@@ -345,40 +354,51 @@ def _named_commands(brought: object) -> Iterator[tuple[str, click.Command]]:
 
 
 def _named_connectors(brought: object) -> Iterator[tuple[str, type[AnyConnector]]]:
+    for name, found in _named_classes(brought, "connector", settings="Settings"):
+        if inspect.iscoroutinefunction(found.changes):
+            raise PluginError(
+                f"the changes() of its connector class {found.__name__} should be an async generator of pages"
+            )
+        yield name, found
+
+
+def _named_carriers(brought: object) -> Iterator[tuple[str, type[AnyCarrier]]]:
+    return _named_classes(brought, "carrier", settings="CarrierSettings")
+
+
+def _named_classes(brought: object, kind: str, *, settings: str) -> Iterator[tuple[str, Any]]:
+    """The classes that were brought; `kind` is called alike in its hook, its contract's module and its base class."""
     if not isinstance(brought, list):
-        raise PluginError(f"its hook 'connectors' should return a list of classes, not {_kind(brought)}")
+        raise PluginError(f"its hook '{kind}s' should return a list of classes, not {_kind(brought)}")
     for found in brought:
-        _check_connector(found)
+        _check_class(found, kind, settings)
         yield found.name, found
 
 
-def _check_connector(found: object) -> None:
+def _check_class(found: object, kind: str, settings_base: str) -> None:
     # Imported by name at the last moment: the contract brings aiohttp and pydantic, which `--help` must not wait for.
-    contract = import_module("crossdock.connector")
-    if not isinstance(found, type) or not issubclass(found, contract.Connector):
-        raise PluginError(f"its hook 'connectors' brought {_kind(found)}, which is no subclass of Connector")
-    if inspect.iscoroutinefunction(getattr(found, "changes", None)):
-        raise PluginError(
-            f"the changes() of its connector class {found.__name__} should be an async generator of pages"
-        )
+    contract = import_module(f"crossdock.{kind}")
+    base = kind.capitalize()
+    if not isinstance(found, type) or not issubclass(found, getattr(contract, base)):
+        raise PluginError(f"its hook '{kind}s' brought {_kind(found)}, which is no subclass of {base}")
     lacking = [what for what in ("name", "title", "Settings") if not getattr(found, what, None)]
     lacking += sorted(getattr(found, "__abstractmethods__", ()))
     if lacking:
-        raise PluginError(f"its connector class {found.__name__} lacks {', '.join(lacking)}")
+        raise PluginError(f"its {kind} class {found.__name__} lacks {', '.join(lacking)}")
     name, title, settings = (getattr(found, what) for what in ("name", "title", "Settings"))
     if not isinstance(name, str) or NAME.fullmatch(name) is None:
         raise PluginError(
-            f"its connector class {found.__name__} is called {name!r}; a name is at most 63 lower-case letters, digits"
+            f"its {kind} class {found.__name__} is called {name!r}; a name is at most 63 lower-case letters, digits"
             " and . _ - and begins with a letter or digit"
         )
     if not isinstance(title, str):
-        raise PluginError(f"the title of its connector '{name}' should be text, not {_kind(title)}")
-    if not isinstance(settings, type) or not issubclass(settings, contract.Settings):
-        raise PluginError(f"the Settings of its connector '{name}' should be a subclass of crossdock.Settings")
+        raise PluginError(f"the title of its {kind} '{name}' should be text, not {_kind(title)}")
+    if not isinstance(settings, type) or not issubclass(settings, getattr(contract, settings_base)):
+        raise PluginError(f"the Settings of its {kind} '{name}' should be a subclass of crossdock.{settings_base}")
     try:
         settings.model_rebuild()  # type: ignore[attr-defined]  # narrowed to `type`, since the contract came by name
     except Exception as error:
-        raise PluginError(f"the Settings of its connector '{name}' are incomplete: {_in_a_line(error)}") from error
+        raise PluginError(f"the Settings of its {kind} '{name}' are incomplete: {_in_a_line(error)}") from error
 
 
 def _nearest(name: str, known: Collection[str]) -> str:

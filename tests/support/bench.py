@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
 
+from crossdock.carrier import AnyCarrier
 from crossdock.clock import Clock
 from crossdock.config import Config, EngineConfig, StoreConfig
 from crossdock.connector import AnyConnector
@@ -17,6 +19,8 @@ from crossdock.engine import Engine, ImportRequest, open_engine
 from crossdock.plugins import Plugins
 from crossdock.state import Run, StoredOrder
 from crossdock_bigcommerce.connector import BigCommerce
+from crossdock_carriers.manual import Manual
+from crossdock_carriers.pickup import Pickup
 from crossdock_sandbox.server import Running, serve
 from crossdock_sandbox.store import SandboxStore
 
@@ -34,6 +38,7 @@ def store_config(
     name: str = STORE,
     connector: type[AnyConnector] = BigCommerce,
     settings: Mapping[str, object] = MappingProxyType({}),
+    write_back: bool = True,
 ) -> StoreConfig:
     """An entry of `stores.yaml` that leads to a simulated store; `settings` are set beside what it needs."""
     filled = {
@@ -50,7 +55,7 @@ def store_config(
         every=None,
         cron=None,
         timezone=None,
-        write_back=False,
+        write_back=write_back,
         sender=None,
         secret_files=(),
     )
@@ -69,6 +74,8 @@ class Bench:
     clock: WoundClock
     settings: dict[str, object] = field(default_factory=dict)
     connector: type[AnyConnector] = BigCommerce
+    carriers: Mapping[str, type[AnyCarrier]] = field(default_factory=lambda: {"manual": Manual, "pickup": Pickup})
+    settle: timedelta = timedelta(minutes=2)
 
     @property
     def database(self) -> Path:
@@ -80,8 +87,9 @@ class Bench:
         chosen = stores or (store_config(self.running, connector=self.connector, settings=self.settings),)
         config = Config(
             path=self.folder / "stores.yaml",
-            engine=EngineConfig(database=str(self.database)),
+            engine=EngineConfig(database=str(self.database), settle=self.settle),
             carriers={},
+            installed_carriers=self.carriers,
             stores={store.name: store for store in chosen},
         )
         async with open_engine(config, Plugins(), clock=clock or self.clock, random=Random(1)) as engine:

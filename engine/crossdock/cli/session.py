@@ -50,7 +50,8 @@ class Session:
         """The configuration as it is now."""
         from crossdock import config  # noqa: PLC0415 -- pydantic: `--help` does without it
 
-        return config.read(self.config_path, self.plugins.connectors(), broken_plugins=self.plugins.reasons())
+        connectors, carriers = self.plugins.connectors(), self.plugins.carriers()
+        return config.read(self.config_path, connectors, carriers, broken_plugins=self.plugins.reasons())
 
     def config(self, *stores: str) -> Config:
         """The configuration for work on `stores`; mistakes elsewhere in the file are told and don't stop it.

@@ -31,7 +31,7 @@ def plugins(session: Session, *, as_json: bool) -> int:
 @click.command()
 @pass_session
 def schema(session: Session) -> int:
-    """Print the JSON Schema of stores.yaml, with the settings of every connector that is installed.
+    """Print the JSON Schema of stores.yaml, with the settings of every connector and carrier that is installed.
 
     \b
     Example, for editors that complete YAML:
@@ -39,5 +39,5 @@ def schema(session: Session) -> int:
     """
     from crossdock.config import json_schema  # noqa: PLC0415 -- pydantic: `--help` does without it
 
-    json_line(json_schema(session.plugins.connectors()), indent=2)
+    json_line(json_schema(session.plugins.connectors(), session.plugins.carriers()), indent=2)
     return 0

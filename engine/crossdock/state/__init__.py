@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from crossdock.model import Cursor, Order, Stage, instant
+from crossdock.state.shipments import AskedCarrier, Details, Parcel, WriteBack, WriteBackState
 
 
 class RunKind(StrEnum):
@@ -326,6 +327,7 @@ class LockPurpose(StrEnum):
     """What a store's lock keeps others from doing at the same time."""
 
     IMPORT = "import"
+    SHIP = "shipping"
     WRITE_BACK = "write-back"
 
 
@@ -513,4 +515,61 @@ class State(Protocol):
 
     async def stage_counts(self) -> Mapping[str, Mapping[Stage, int]]:
         """How many orders each store has in each stage, without those whose personal data was erased."""
+        ...
+
+    async def ask_carrier(self, store: str, order_id: str, said: str, key: str, at: datetime) -> AskedCarrier:
+        """The intent of asking a carrier for this parcel: the one that is kept already, or a new one with `key`."""
+        ...
+
+    async def carrier_asked(self, key: str, at: datetime) -> None:
+        """Notes, before it's done, that the carrier is asked to take the parcel."""
+        ...
+
+    async def forget_request(self, key: str) -> None:
+        """Drops an intent that the carrier has refused."""
+        ...
+
+    async def ship(self, parcel: Parcel, at: datetime) -> WriteBack:
+        """A shipment and its write-back, made in one transaction (rule W4). The caller holds the shipping lock."""
+        ...
+
+    async def advance(self, row: WriteBack, events: Sequence[tuple[str, Details]], at: datetime) -> WriteBack | None:
+        """Saves `row` as it is now, with what the timeline is to tell; gives it as saved.
+
+        None, and nothing is saved, where somebody else has changed it since it was read.
+        """
+        ...
+
+    async def writeback(self, shipment: int) -> WriteBack | None:
+        """One shipment, by crossdock's own id."""
+        ...
+
+    async def shipments(self, store: str, order_id: str) -> Sequence[WriteBack]:
+        """The shipments of an order, oldest first."""
+        ...
+
+    async def unfinished(self, store: str) -> Sequence[WriteBack]:
+        """The store's shipments of which something is left to do, the one that is due first first."""
+        ...
+
+    def writebacks(
+        self, *, store: str | None = None, state: WriteBackState | None = None
+    ) -> AsyncGenerator[WriteBack, None]:
+        """All shipments that fit, oldest first, never all in memory."""
+        ...
+
+    async def label(self, shipment: int) -> tuple[str, bytes] | None:
+        """The media type and the content of the label that a carrier gave for a shipment."""
+        ...
+
+    async def due_stores(self, at: datetime) -> frozenset[str]:
+        """The stores that are to be told something by then. Cheap: it's asked for each second."""
+        ...
+
+    async def hurry(self, stores: Collection[str], at: datetime) -> None:
+        """All that these stores are still to be told is due by then."""
+        ...
+
+    async def writeback_counts(self) -> Mapping[str, Mapping[WriteBackState, int]]:
+        """How many shipments of each store are in which state."""
         ...

@@ -69,6 +69,10 @@ def _erase_orders(db: sqlite3.Connection, before: str, at: str, limit: int) -> i
     db.executemany("update consignments set ship_to = null where order_key = ?", keys)
     db.executemany("update lines set options = null, gift_message = null where order_key = ?", keys)
     db.executemany("delete from raws where order_key = ?", keys)
+    db.executemany(  # on which an address stands
+        "delete from labels where shipment in (select id from shipments where store = ? and order_id = ?)",
+        [(row["store"], row["id"]) for row in found],
+    )
     db.executemany(
         "insert into timeline (store, order_id, at, event, details) values (?, ?, ?, 'erased', '{}')",
         [(row["store"], row["id"], at) for row in found],

@@ -24,6 +24,13 @@ def m0002_daemon(db: Database) -> None:
         db.execute(statement)
 
 
+@schema()
+def m0003_shipping(db: Database) -> None:
+    """Shipments, and what their stores are still to be told."""
+    for statement in _SHIPPING.split(";;"):
+        db.execute(statement)
+
+
 _IMPORT = """
 create table stores (
     name text primary key,
@@ -198,6 +205,68 @@ alter table orders add column erased_at text;;
 create index orders_erased on orders(store, stage) where erased_at is not null;;
 create index orders_with_a_buyer on orders(modified_at) where erased_at is null;;
 create index set_asides_with_a_raw on set_asides(seen_at) where raw != x''
+"""
+
+_SHIPPING = """
+create table shipments (
+    id integer primary key,                   -- crossdock's own, shown by `show`
+    store text not null references stores(name),
+    order_id text not null,                   -- the platform's
+    consignment text not null,                -- the platform's
+    carrier text not null,                    -- what people call it
+    carrier_code text,                        -- the platform's code for it, where one is configured
+    tracking_number text,
+    tracking_link text,
+    service text,                             -- how the buyer wanted it sent, in the store's words
+    sets_aside integer not null,              -- whether the goods wait to be collected
+    key text not null unique,                 -- what its carrier was asked with
+    created_at text not null,
+    collected_at text
+) strict;;
+create table shipment_lines (
+    shipment integer not null references shipments(id),
+    line text not null,                       -- the platform's
+    quantity integer not null,
+    primary key (shipment, line)
+) strict, without rowid;;
+create table writebacks (
+    shipment integer primary key references shipments(id),
+    store text not null,
+    order_id text not null,
+    said text not null,                       -- what saying the same shipment twice is recognised by
+    episode integer not null,                 -- the first shipment among those of the order that stand together
+    state text not null,                      -- `pending`, `sent`, `uncertain`, `confirmed`, `refused` or `voided`
+    is_voiding integer not null default 0,    -- whether it is being taken back
+    step text,                                -- the request that was recorded and whose answer isn't
+    attempts integer not null default 0,
+    next_try text,                            -- null where nothing is left to do
+    reason text,                              -- why it isn't done, or what is to be known though it is
+    first_look text,                          -- the store's view before anything was sent, JSON
+    sending_at text,                          -- the platform's time of the sending whose outcome isn't known
+    sent_number text,                         -- the tracking number that the store was last told
+    store_id text,                            -- the platform's own id of the shipment
+    status_set text,                          -- the id of the status that was last set for it
+    shown_as_of text,                         -- the platform's time of the first look that showed it
+    version integer not null default 0
+) strict;;
+create unique index writebacks_said_once on writebacks(store, order_id, said) where state not in ('refused', 'voided');;
+create index writebacks_by_order on writebacks(store, order_id);;
+create index writebacks_by_state on writebacks(store, state);;
+create index writebacks_due on writebacks(next_try, store) where next_try is not null;;
+create table labels (
+    shipment integer primary key references shipments(id),
+    media_type text not null,
+    content blob not null
+) strict;;
+create table carrier_requests (
+    key text primary key,                     -- stands for one parcel, for good
+    store text not null,
+    order_id text not null,
+    said text not null,
+    made_at text not null,
+    asked_at text,                            -- when the carrier was asked; its answer may have been lost
+    unique (store, order_id, said)
+) strict, without rowid
 """
 
 with closing(Database(memory=True)) as _empty:

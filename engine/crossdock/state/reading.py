@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 
 from crossdock.model import (
     OPEN_STAGES,
+    Order,
     Stage,
     instant,
     moment,
@@ -21,6 +23,7 @@ from crossdock.state import (
     PackedRaw,
     StoredOrder,
 )
+from crossdock.state.outbox import on_the_way
 from crossdock.state.rows import (
     stored_order,
 )
@@ -54,7 +57,7 @@ def find_order(db: sqlite3.Connection, store: str, order: str) -> StoredOrder | 
             (store, order),
         ).fetchone()
         if row is not None:
-            return with_parts(db, [row])[0]
+            return with_own(db, [row])[0]
     return None
 
 
@@ -82,13 +85,41 @@ def orders_after(
     rows = db.execute(
         f"select orders.* from {tables} where {' and '.join(where)} order by {by} limit {LISTED_AT_ONCE}", arguments
     ).fetchall()
-    return [row["key"] for row in rows], with_parts(db, rows)
+    return [row["key"] for row in rows], with_own(db, rows)
 
 
 def match_expression(search: str) -> str:
     """What FTS5 is asked for: every word of `search`, each as the beginning of a word, as plain text."""
     words = search.replace("\0", " ").split()  # to FTS5 a NUL is the end of what it is asked
     return " ".join('"' + word.replace('"', '""') + '"*' for word in words)
+
+
+def with_own(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[StoredOrder]:
+    """The orders with what our own shipments hold of their lines beyond what the store has shown of them."""
+    orders = with_parts(db, rows)
+    keys = {row["key"]: place for place, row in enumerate(rows)}
+    own: dict[int, dict[tuple[str, str], int]] = {}
+    for found in on_the_way(db, msgspec.json.encode(list(keys)).decode()):
+        own.setdefault(keys[found["key"]], {})[found["consignment"], found["line"]] = found["units"]
+    for place, units in own.items():
+        orders[place] = replace(orders[place], order=_with_units(orders[place].order, units))
+    return orders
+
+
+def _with_units(order: Order, units: Mapping[tuple[str, str], int]) -> Order:
+    return replace(
+        order,
+        consignments=tuple(
+            replace(
+                consignment,
+                lines=tuple(
+                    replace(line, quantity_on_the_way=units.get((consignment.id, line.id), 0))
+                    for line in consignment.lines
+                ),
+            )
+            for consignment in order.consignments
+        ),
+    )
 
 
 def with_parts(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[StoredOrder]:

@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, closing, contextmanager, suppress
 from datetime import datetime
@@ -48,6 +48,7 @@ from crossdock.state import (
     Traffic,
     View,
     Waiting,
+    outbox,
 )
 from crossdock.state.housekeeping import (
     begin_merge,
@@ -85,6 +86,7 @@ from crossdock.state.runs import (
     paused_stores,
     resume,
 )
+from crossdock.state.shipments import AskedCarrier, Details, Parcel, WriteBack, WriteBackState
 
 T = TypeVar("T")
 log = logging.getLogger("crossdock.state")
@@ -261,6 +263,51 @@ class SqliteState:
 
     async def stage_counts(self) -> Mapping[str, Mapping[Stage, int]]:
         return await self._read(count_stages)
+
+    async def ask_carrier(self, store: str, order_id: str, said: str, key: str, at: datetime) -> AskedCarrier:
+        return await self._write(outbox.ask_carrier, store, order_id, said, key, at)
+
+    async def carrier_asked(self, key: str, at: datetime) -> None:
+        await self._write(outbox.carrier_asked, key, at)
+
+    async def forget_request(self, key: str) -> None:
+        await self._write(outbox.forget_request, key)
+
+    async def ship(self, parcel: Parcel, at: datetime) -> WriteBack:
+        return await self._write(outbox.ship, parcel, at)
+
+    async def advance(self, row: WriteBack, events: Sequence[tuple[str, Details]], at: datetime) -> WriteBack | None:
+        return await self._write(outbox.advance, row, events, at)
+
+    async def writeback(self, shipment: int) -> WriteBack | None:
+        return await self._read(outbox.find_writeback, shipment)
+
+    async def shipments(self, store: str, order_id: str) -> Sequence[WriteBack]:
+        return await self._read(outbox.of_order, store, order_id)
+
+    async def unfinished(self, store: str) -> Sequence[WriteBack]:
+        return await self._read(outbox.unfinished, store)
+
+    async def writebacks(
+        self, *, store: str | None = None, state: WriteBackState | None = None
+    ) -> AsyncGenerator[WriteBack, None]:
+        last = 0
+        while found := await self._read(outbox.after, last, store, state):
+            for row in found:
+                yield row
+            last = found[-1].id
+
+    async def label(self, shipment: int) -> tuple[str, bytes] | None:
+        return await self._read(outbox.find_label, shipment)
+
+    async def due_stores(self, at: datetime) -> frozenset[str]:
+        return await self._read(outbox.due_stores, at)
+
+    async def hurry(self, stores: Collection[str], at: datetime) -> None:
+        await self._write(outbox.hurry, stores, at)
+
+    async def writeback_counts(self) -> Mapping[str, Mapping[WriteBackState, int]]:
+        return await self._read(outbox.count_states)
 
     async def _write(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._in_transaction, work, args)
@@ -491,6 +538,12 @@ def _prove(
     for (other,) in others:
         if other in configured:
             raise AccountMismatchError.of_two_names(store, other, connector=connector, account=account.name)
+        if outbox.unfinished(db, other):
+            raise AccountMismatchError(
+                f"{store}: its account ({account.name}) is still to be told of shipments that were made under the name "
+                f"{other}. Put {other} back into stores.yaml until `crossdock writebacks --store {other}` shows none "
+                "that is unfinished, or void them there."
+            )
     return None if known is None else store_record(known)
 
 
