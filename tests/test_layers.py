@@ -13,7 +13,7 @@ ROOT = Path(crossdock.__file__).parent
 PLUGINS = ROOT.parent.parent / "plugins"
 
 ROWS = (
-    "errors model shipment clock threads logs systemd loopwatch",
+    "errors model shipment clock threads turns logs systemd loopwatch",
     "state",
     "http connector carrier hooks events",
     "yaml_source references plain_words config_sections config plugins asking",
@@ -21,7 +21,7 @@ ROWS = (
     "importing explaining shipping writeback",
     "dispatch",
     "engine",
-    "testing timetable schedule web",
+    "testing timetable schedule workers web",
     "daemon",
     "cli",
 )

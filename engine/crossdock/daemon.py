@@ -28,6 +28,7 @@ from crossdock.systemd import Supervisor, watchdog_interval_s
 from crossdock.threads import ThreadEach
 from crossdock.web.app import serve
 from crossdock.web.health import Health
+from crossdock.workers import WriteBackWorkers
 
 log = logging.getLogger("crossdock.daemon")
 
@@ -137,6 +138,7 @@ class Daemon:
     ) -> None:
         self._engine = engine
         self._schedule = schedule
+        self._workers = WriteBackWorkers(engine, clock)
         self._source = source
         self._signals = signals
         self._clock = clock
@@ -149,6 +151,7 @@ class Daemon:
         """Until it's told to stop, or a task of its own fails; the exit code."""
         _tell_mistakes(self._source.reading, self._engine.config.path.name, running=frozenset())
         await self._schedule.start()
+        await self._workers.start()
         code = 1
         try:
             await self._work()
@@ -156,8 +159,9 @@ class Daemon:
         except ExceptionGroup:  # of a task that the log has named
             pass
         finally:
-            if left := await self._schedule.stop(STOP_S):
-                log.error("left behind at the end, as their connectors don't heed a stop: %s", ", ".join(left))
+            late = await asyncio.gather(self._schedule.stop(STOP_S), self._workers.stop(STOP_S))
+            if left := {name for names in late for name in names}:
+                log.error("left behind at the end, as their connectors don't heed a stop: %s", ", ".join(sorted(left)))
         log.info("stopped")
         return code
 
@@ -169,6 +173,7 @@ class Daemon:
                     ("follow reloads", self._follow_reloads),
                     ("watch files", self._watch_files),
                     ("follow commands", self._follow_commands),
+                    ("write back", self._workers.run),
                     ("keep house", self._keep_house),
                     ("tell the supervisor", self._tell_supervisor),
                 )
@@ -208,6 +213,7 @@ class Daemon:
             await self._read_again(asked=True)
             for name in self._schedule.waiting_for_a_person():
                 self._schedule.want(name)
+            await self._hurry(self._engine.config.stores)
             self._supervisor.ready(self._status())
 
     async def _watch_files(self) -> NoReturn:
@@ -243,6 +249,12 @@ class Daemon:
                 log.info("%s was read again: %s", name, told or "nothing has changed for any store")
             self._engine.take_over(replace(reading.config, stores=stores))
             self._schedule.take_over(stores)
+            await self._hurry([name for name, store in stores.items() if store != before.get(name)])
+
+    async def _hurry(self, changed: Collection[str]) -> None:
+        """What stores with other settings are still to be told may go now."""
+        with suppress(CrossdockError):  # the workers meet the same, and tell
+            await self._workers.hurry(changed)
 
     async def _follow_commands(self) -> NoReturn:
         """Sees what other processes do to the database, and whether somebody has set the clock."""
@@ -255,7 +267,9 @@ class Daemon:
                 self._schedule.realign()
             ahead_s = self._ahead_s()
             try:
-                self._schedule.pause(await self._engine.state.paused())
+                paused = await self._engine.state.paused()
+                self._schedule.pause(paused)
+                self._workers.pause(paused)
                 if self._clock.monotonic() - looked_at > STANDINGS_S:
                     looked_at = self._clock.monotonic()
                     self._schedule.learn(await self._engine.state.standings())

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +22,7 @@ from crossdock.errors import StateError
 from crossdock.logs import about
 from crossdock.state import Standing, StoreState
 from crossdock.timetable import next_time
+from crossdock.turns import Turns
 
 log = logging.getLogger("crossdock.schedule")
 
@@ -31,7 +31,6 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # APScheduler drops a job that has no 
 
 POLLS_AT_ONCE = 200  # at a platform that takes five seconds over a poll: 10,000 stores in less than five minutes
 FIRST_IMPORTS_AT_ONCE = 16  # each holds two pages of 250 new orders, some 15 MiB
-PATIENCE_S = 3.0  # for a run that gets nothing done: from then on it takes nobody's place
 
 _SETTINGS: Mapping[str, object] = {
     "coalesce": True,  # a machine that slept for a night owes one import, not a hundred
@@ -236,48 +235,6 @@ class Schedule:
         if self.database_failure is not None:
             log.warning("the database can be used again")
         self.database_failure = None
-
-
-class Turns:
-    """Lets so many runs work at the same time.
-
-    One that gets nothing done for a while keeps going and counts no more, so that stores which hang hold up nobody.
-    """
-
-    def __init__(self, places: int, patience_s: float = PATIENCE_S) -> None:
-        self._places = asyncio.Semaphore(places)
-        self._patience_s = patience_s
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[Callable[[], None], None]:
-        """Waits for a place and keeps it as long as the function that it gives is called again and again."""
-        await self._places.acquire()
-        place = _Place(self._places, self._patience_s)
-        try:
-            yield place.keep
-        finally:
-            place.give_back()
-
-
-class _Place:
-    """A place that is given back once, by its holder or by the clock."""
-
-    def __init__(self, places: asyncio.Semaphore, patience_s: float) -> None:
-        self._places = places
-        self._patience_s = patience_s
-        self._is_held = True
-        self._end = asyncio.get_running_loop().call_later(patience_s, self.give_back)
-
-    def keep(self) -> None:
-        if self._is_held:
-            self._end.cancel()
-            self._end = asyncio.get_running_loop().call_later(self._patience_s, self.give_back)
-
-    def give_back(self) -> None:
-        self._end.cancel()
-        if self._is_held:
-            self._is_held = False
-            self._places.release()
 
 
 class _Rhythm(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types

@@ -406,6 +406,7 @@ class _Attempt:
         told = {"store_shipment": self.row.store_id, "tracking_number": self.row.shipment.tracking_number}
         event = self._event(state.value, **told, **evidence, reason=reason)
         await self._save(event, state=state, step=None, next_try=None, reason=reason, status_set=None)
+        log.info("%s: shipment %d of order %s: %s", self.row.store, self.row.id, self.row.number, state.value)
 
     async def _refuse(self, words: str) -> None:
         reason = f"{words}."

@@ -13,9 +13,24 @@ from typing import Literal
 
 import pytest
 import yaml
-from crossdock import Account, AnyConnector, Connector, Cursor, Order, Page, Raw, Secret, Settings
-from crossdock.config import Reading, json_schema, load, read
-from crossdock.errors import ConfigError
+from crossdock import (
+    Account,
+    AnyCarrier,
+    AnyConnector,
+    Booking,
+    Carrier,
+    CarrierRequest,
+    CarrierSettings,
+    Connector,
+    Cursor,
+    Order,
+    Page,
+    Raw,
+    Secret,
+    Settings,
+)
+from crossdock.config import Config, Reading, json_schema, load, read
+from crossdock.errors import ConfigError, UsageError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -101,7 +116,47 @@ class Corner(Connector[CornerSettings]):
         raise NotImplementedError
 
 
+class ByHandSettings(CarrierSettings):
+    """Nothing that must be filled in."""
+
+    codes: dict[str, str] = Field(default_factory=dict)
+    tries: int = Field(default=1, ge=1, description="How often it is tried.")
+
+
+class ByHand(Carrier[ByHandSettings]):
+    """Stands for any carrier, as the bundled one does."""
+
+    name, title, Settings = "manual", "By hand", ByHandSettings
+
+    async def ship(self, request: CarrierRequest) -> Booking:
+        raise NotImplementedError
+
+
+class DroneSettings(CarrierSettings):
+    """What a drone needs."""
+
+    key: Secret = Field(description="The key of the drone.")
+    speed: int = 3
+
+    @field_validator("key")
+    @classmethod
+    def _is_key(cls, value: Secret) -> Secret:
+        if " " in value.get_secret_value():
+            raise ValueError(f"a key has no space, unlike {value.get_secret_value()}")
+        return value
+
+
+class Drone(Carrier[DroneSettings]):
+    """A carrier that can't do without settings."""
+
+    name, title, Settings = "drone", "Drone", DroneSettings
+
+    async def ship(self, request: CarrierRequest) -> Booking:
+        raise NotImplementedError
+
+
 CONNECTORS: Mapping[str, type[AnyConnector]] = {"corner": Corner}
+CARRIERS: Mapping[str, type[AnyCarrier]] = {"manual": ByHand, "drone": Drone}
 SOUND = """\
 engine:
   database: data/crossdock.db
@@ -121,7 +176,7 @@ def file(tmp_path: Path) -> Path:
 
 def reading(file: Path, text: str | bytes, *, environ: Mapping[str, str] | None = None) -> Reading:
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read(file, CONNECTORS, environ={"TOKEN": TOKEN} if environ is None else environ)
+    return read(file, CONNECTORS, CARRIERS, environ={"TOKEN": TOKEN} if environ is None else environ)
 
 
 def mistakes(file: Path, text: str | bytes, *, environ: Mapping[str, str] | None = None) -> list[str]:
@@ -169,10 +224,12 @@ def test_the_example_at_the_top_of_the_repository_is_sound_once_its_variables_ar
         name, title, Settings = "bigcommerce", "BigCommerce", connector.BigCommerceSettings
 
     environ = {"ACME_CLIENT_ID": "id", "ACME_ACCESS_TOKEN": TOKEN}
-    config = load(REPOSITORY / "stores.yaml", {"bigcommerce": BigCommerce}, environ=environ)
+    config = load(REPOSITORY / "stores.yaml", {"bigcommerce": BigCommerce}, CARRIERS, environ=environ)
 
     assert list(config.stores) == ["acme-au"]
-    assert config.carriers["couriers-please"].settings["codes"] == {"bigcommerce": "couriers-please"}
+    settings = config.carriers["couriers-please"].settings
+    assert isinstance(settings, ByHandSettings)
+    assert settings.codes == {"bigcommerce": "couriers-please"}
 
 
 def test_every_part_of_a_store_is_taken_as_it_is_written(file: Path) -> None:
@@ -609,8 +666,161 @@ def test_a_mistake_in_a_carrier_leaves_the_stores(file: Path) -> None:
     found = reading(file, "carriers: {x: {carrier: manual}, y: {}}\n" + SOUND)
     assert found.config is not None
     assert list(found.config.carriers) == ["x"]
+    assert found.config.broken_carriers == {"y"}
     assert list(found.config.stores) == ["acme-au"]
+    assert found.broken_stores == set()
     assert [one.path for one in found.mistakes] == ["carriers.y"]
+    with pytest.raises(ConfigError):
+        load(file, CONNECTORS, CARRIERS, environ={"TOKEN": TOKEN})
+
+
+# Carriers
+
+
+def with_carriers(lines: str) -> str:
+    """A sound file whose carriers begin on line 2."""
+    return "carriers:\n" + "".join(f"  {line}\n" for line in lines.splitlines()) + SOUND
+
+
+def configured(file: Path, lines: str) -> Config:
+    config = reading(file, with_carriers(lines)).config
+    assert config is not None
+    return config
+
+
+def test_a_carrier_is_taken_with_its_class_and_its_settings(file: Path) -> None:
+    (file.parent / "key").write_text(f"{TOKEN}\n")
+    found = reading(file, with_carriers("fast: {carrier: drone, settings: {key: '${file:key}', speed: 9}}"))
+
+    assert found.mistakes == ()
+    assert found.config is not None
+    assert found.files == {file.parent / "key"}
+    fast = found.config.carriers["fast"]
+    assert (fast.name, fast.carrier) == ("fast", Drone)
+    assert isinstance(fast.settings, DroneSettings)
+    assert (fast.settings.key.get_secret_value(), fast.settings.speed) == (TOKEN, 9)
+    assert TOKEN not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("x: {carrier: dron}", "2:16: carriers.x.carrier: there is no carrier 'dron'; did you mean 'drone'?"),
+        ("x: {carrier: dron}", "installed: drone, manual"),
+        ("x: {carrier: drone}", "2:6: carriers.x.settings: the key 'key' is missing: The key of the drone."),
+        ("x: {carrier: drone, settings: {key: ''}}", "2:39: carriers.x.settings.key: is empty; write a value here"),
+        ("x: {carrier: drone, settings: {key: '${NO}'}}", "2:39: carriers.x.settings.key: the environment variable NO"),
+        ("x: {carrier: drone, settings: {key: k, sped: 3}}", "2:42: carriers.x.settings.sped: unknown key 'sped'; did"),
+        ("x: {carrier: manual, settings: {tries: 0}}", "2:42: carriers.x.settings.tries: should be at least 1, not 0"),
+        ("x: {carrier: manual, settings: 3}", "2:34: carriers.x.settings: should be a mapping of keys to values"),
+        ("x: {carier: manual}", "2:7: carriers.x.carier: unknown key 'carier'; did you mean 'carrier'?"),
+        ("Big One: {carrier: manual}", "2:3: carriers.Big One: 'Big One' can't be a name"),
+        ("x: manual", "2:6: carriers.x: should be a mapping"),
+        ("x: {carrier: manual}\nx: {carrier: manual}", "3:3: carriers.x: 'x' stands here twice"),
+    ],
+)
+def test_a_mistake_in_a_carrier_is_told_at_its_place_and_stops_no_store(file: Path, line: str, told: str) -> None:
+    found = reading(file, with_carriers(line))
+    assert any(told in str(one) for one in found.mistakes), found.mistakes
+    assert found.config is not None
+    assert found.config.carriers == {}
+    assert found.config.broken_carriers == {line.partition(":")[0]}
+    assert list(found.config.stores) == ["acme-au"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x: {carrier: drone, settings: {key: '${TOKEN} x'}}",
+        f"x: {{carrier: drone, settings: {{key: {TOKEN} x}}}}",
+        f"x: {{carrier: drone, settings: {{kee: {TOKEN}}}}}",
+        "x: {carrier: '${TOKEN}'}",
+        "x: {carrier: drone, settings: {key: k, speed: '${TOKEN}'}}",
+    ],
+)
+def test_no_message_shows_a_secret_of_a_carrier(file: Path, line: str) -> None:
+    found = reading(file, with_carriers(line))
+    assert found.mistakes
+    assert TOKEN not in "".join(map(str, found.mistakes)) + repr(found)
+
+
+def test_a_carrier_whose_plugin_is_broken_is_told_with_the_reason(file: Path) -> None:
+    file.write_text(with_carriers("x: {carrier: balloon}"))
+    reasons = {"balloon": "the plugin 'air' (x 1.0) can't be used: boom"}
+    found = read(file, CONNECTORS, CARRIERS, broken_plugins=reasons, environ={"TOKEN": TOKEN})
+    assert [one.message for one in found.mistakes] == [
+        "the carrier 'balloon' is not there, because the plugin 'air' (x 1.0) can't be used: boom"
+    ]
+    assert found.config is not None
+    with pytest.raises(UsageError, match=r"^The carrier 'Balloon' is not there, because the plugin 'air' .*: boom\.$"):
+        found.config.carrier("Balloon")
+
+
+def test_a_carrier_is_found_by_its_entry_or_else_by_its_class_or_else_is_any_carrier(file: Path) -> None:
+    config = configured(file, "sendle: {carrier: manual, settings: {tries: 2}}")
+    by_hand = ByHandSettings()
+    for name, meant in {
+        "sendle": ("sendle", ByHandSettings(tries=2)),
+        " Sendle ": ("sendle", ByHandSettings(tries=2)),
+        "manual": ("manual", by_hand),
+        "MANUAL": ("manual", by_hand),
+        "Australia Post": ("Australia Post", by_hand),
+        " Straße 1 ": ("Straße 1", by_hand),
+        "x" * 50: ("x" * 50, by_hand),
+    }.items():
+        found = config.carrier(name)
+        assert (found.name, found.settings, found.carrier) == (*meant, ByHand)
+
+
+def test_an_entry_named_like_a_class_stands_for_it(file: Path) -> None:
+    config = configured(file, "manual: {carrier: manual, settings: {tries: 5}}\ndrone: {carrier: manual}")
+    assert config.carrier("Manual").settings == ByHandSettings(tries=5)
+    assert config.carrier("drone").carrier is ByHand
+    assert config.carrier("Any Other").settings == ByHandSettings()
+
+
+def test_an_entry_with_a_long_name_can_be_used(file: Path) -> None:
+    name = "a" * 63
+    assert configured(file, f"{name}: {{carrier: manual}}").carrier(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("y", "set up, because of a mistake in the 'carriers' of stores.yaml: `crossdock check` says what is wrong."),
+        ("Y", "because of a mistake in the 'carriers' of stores.yaml"),
+        ("drone", "The carrier 'drone' needs settings: add an entry with 'carrier: drone' and its settings under"),
+        ("Drone", "The carrier 'drone' needs settings"),
+        ("", "The carrier has no name: give one that stands under 'carriers' in stores.yaml, or any carrier's own"),
+        (" \n", "The carrier has no name"),
+        ("x" * 51, "can't be a carrier's name: that has at most 50 characters"),
+        ("Two\nlines", "can't be a carrier's name"),
+        ("Bell\x07", "can't be a carrier's name"),
+    ],
+)
+def test_a_carrier_that_can_not_be_used_is_refused_with_a_sentence(file: Path, name: str, words: str) -> None:
+    config = configured(file, "y: {carrier: nothing-like-it}")
+    with pytest.raises(UsageError) as raised:
+        config.carrier(name)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("start", ["carriers: [sendle]\n", "carrers: {sendle: {carrier: manual}}\n"])
+def test_no_carrier_is_guessed_where_it_is_not_known_which_there_are(file: Path, start: str) -> None:
+    config = reading(file, start + SOUND).config
+    assert config is not None
+    assert list(config.stores) == ["acme-au"]
+    for name in ("sendle", "manual", "Australia Post"):
+        with pytest.raises(UsageError, match="because of a mistake in the 'carriers'"):
+            config.carrier(name)
+
+
+def test_carriers_without_an_entry_need_the_one_that_stands_for_any(file: Path) -> None:
+    file.write_text(SOUND)
+    config = load(file, CONNECTORS, environ={"TOKEN": TOKEN})
+    with pytest.raises(UsageError, match="and the carrier 'manual', which stands for any other, is not installed"):
+        config.carrier("Sendle")
 
 
 # Secrets
@@ -671,7 +881,8 @@ SCRAPS = st.sampled_from(SIGNS + WORDS)
 @given(data=st.data())
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_mangled_file_gives_mistakes_and_never_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
-    whole = SOUND + "    every: 5m\n    sender: {name: A, postcode: 0600}\n  b: {connector: corner, settings: &s {}}\n"
+    whole = with_carriers("fast: {carrier: drone, settings: {key: '${TOKEN}'}}\nx: {carrier: manual}")
+    whole += "    every: 5m\n    sender: {name: A, postcode: 0600}\n  b: {connector: corner, settings: &s {}}\n"
     text = whole
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
@@ -700,6 +911,8 @@ def check_mangled(file: Path, content: bytes) -> None:
         assert one.column >= 1
         assert "\n" not in str(one)
     assert TOKEN not in repr(found)
+    if found.config is not None:
+        assert not found.config.carriers.keys() & found.config.broken_carriers
 
 
 @given(seed=st.integers(0, 10**6))
@@ -735,6 +948,28 @@ def test_the_schema_describes_the_settings_of_each_connector() -> None:
     assert branch["then"]["required"] == ["settings"]
 
 
+def test_the_schema_describes_the_settings_of_each_carrier() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json_schema(CONNECTORS, CARRIERS)
+    carrier = schema["properties"]["carriers"]["additionalProperties"]
+    assert carrier["properties"]["carrier"]["enum"] == ["drone", "manual"]
+    checker = jsonschema.Draft202012Validator(carrier)
+    assert checker.is_valid({"carrier": "manual"})
+    assert checker.is_valid({"carrier": "manual", "settings": {"tries": "${TRIES}"}})
+    assert checker.is_valid({"carrier": "drone", "settings": {"key": "x"}})
+    assert not checker.is_valid({"carrier": "drone"})
+    assert not checker.is_valid({"carrier": "drone", "settings": {"tries": 1, "key": "x"}})
+    assert not checker.is_valid({"carrier": "balloon"})
+
+
+@pytest.mark.parametrize(("connectors", "carriers"), [({}, {}), (CONNECTORS, {}), (CONNECTORS, CARRIERS)])
+def test_the_schema_is_a_schema_whatever_is_installed(
+    connectors: Mapping[str, type[AnyConnector]], carriers: Mapping[str, type[AnyCarrier]]
+) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator.check_schema(json_schema(connectors, carriers))
+
+
 def test_the_schema_takes_references_for_everything_and_tells_no_secret() -> None:
     schema = json_schema(CONNECTORS)
     held = schema["properties"]["stores"]["additionalProperties"]["allOf"][0]["then"]["properties"]["settings"]
@@ -761,7 +996,7 @@ def test_the_example_of_the_repository_satisfies_the_schema() -> None:
     class BigCommerce(Corner):
         name, title, Settings = "bigcommerce", "BigCommerce", connector.BigCommerceSettings
 
-    schema = json_schema({"bigcommerce": BigCommerce, "corner": Corner})
+    schema = json_schema({"bigcommerce": BigCommerce, "corner": Corner}, CARRIERS)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(yaml.safe_load((REPOSITORY / "stores.yaml").read_text()), schema)
 

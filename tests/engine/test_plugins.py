@@ -23,6 +23,16 @@ CONNECTOR = HEAD + (
     "def connectors():\n"
     "    return [Till]\n"
 )
+CARRIER = HEAD + (
+    "from crossdock import Booking, Carrier, CarrierSettings\n"
+    "class Bike(Carrier[CarrierSettings]):\n"
+    "    name, title, Settings = {name!r}, 'Bike', CarrierSettings\n"
+    "    async def ship(self, request):\n"
+    "        return Booking()\n"
+    "@hookimpl\n"
+    "def carriers():\n"
+    "    return [Bike]\n"
+)
 COMMAND = HEAD + "import click\n@hookimpl\ndef cli_commands():\n    return [click.Command({name!r})]\n"
 
 Install = Callable[..., None]
@@ -94,6 +104,23 @@ def test_an_installed_plugin_is_found_by_its_entry_point(install: Install) -> No
     assert plugins.loaded[0].brings == ("connector till",)
 
 
+def test_carriers_are_brought_by_plugins_beside_connectors(install: Install, folder: Path) -> None:
+    install("bike", CARRIER.format(name="bike"))
+    put_file(folder, "both.py", CONNECTOR.format(name="till") + CARRIER.format(name="till"))
+    plugins = load(folder, CROSSDOCK_LOAD_PLUGINS="bike,both")
+
+    assert plugins.broken == ()
+    assert list(plugins.carriers()) == ["bike", "till"]
+    assert plugins.carriers()["bike"].title == "Bike"
+    assert [one.brings for one in plugins.loaded] == [("carrier bike",), ("connector till", "carrier till")]
+
+
+def test_the_bundled_carriers_are_found_by_their_entry_point() -> None:
+    plugins = load(CROSSDOCK_LOAD_PLUGINS="carriers")
+    assert list(plugins.carriers()) == ["manual", "pickup"]
+    assert [(one.name, one.brings) for one in plugins.loaded] == [("carriers", ("carrier manual", "carrier pickup"))]
+
+
 def test_commands_are_brought_by_plugins(install: Install) -> None:
     install("sandpit", COMMAND.format(name="sandpit"))
     plugins = load(CROSSDOCK_LOAD_PLUGINS="sandpit")
@@ -115,7 +142,7 @@ def test_commands_are_brought_by_plugins(install: Install) -> None:
         ),
         (
             HEAD + "@hookimpl\ndef zzz():\n    return []",
-            "no hook is called 'zzz'; there are cli_commands, connectors, open_state",
+            "no hook is called 'zzz'; there are carriers, cli_commands, connectors, open_state",
         ),
         (
             HEAD + "@hookimpl\ndef connectors(colour):\n    return []",
@@ -176,6 +203,44 @@ def test_a_plugin_that_brings_no_sound_connectors_is_named_when_they_are_asked_f
     assert reason in broken(plugins, "bad").reason
     assert names(plugins) == {"till"}
     assert reason in plugins.reasons()["bad"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("raise RuntimeError('boom')", "its hook 'carriers' failed: RuntimeError: boom"),
+        ("return Bike", "its hook 'carriers' should return a list of classes, not the class Bike"),
+        ("return [int]", "its hook 'carriers' brought the class int, which is no subclass of Carrier"),
+        ("return [Bike, Bike]", "it brings two things called 'bad'"),
+        ("return [Carrier]", "its carrier class Carrier lacks name, title, ship"),
+        ("Bike.title = 3; return [Bike]", "the title of its carrier 'bad' should be text, not an object of type int"),
+        ("Bike.name = 'Big Bike'; return [Bike]", "its carrier class Bike is called 'Big Bike'; a name is at most"),
+        (
+            "from crossdock import Settings; Bike.Settings = Settings; return [Bike]",
+            "the Settings of its carrier 'bad' should be a subclass of crossdock.CarrierSettings",
+        ),
+        ("Bike.name = 'bike'; return [Bike]", "the name 'bike' is taken by the plugin 'a' (dist_a 1.2)"),
+    ],
+)
+def test_a_plugin_that_brings_no_sound_carriers_is_named_when_they_are_asked_for(
+    install: Install, body: str, reason: str
+) -> None:
+    install("a", CARRIER.format(name="bike"))
+    install("bad", CARRIER.format(name="bad").replace("return [Bike]", body))
+    plugins = load(CROSSDOCK_LOAD_PLUGINS="a,bad")
+
+    assert list(plugins.carriers()) == ["bike"]
+    assert reason in broken(plugins, "bad").reason
+    assert reason in plugins.reasons()["bad"]
+
+
+def test_a_plugin_whose_carriers_are_wrong_brings_no_connectors_either(install: Install) -> None:
+    source = CONNECTOR.format(name="till") + CARRIER.format(name="bike").replace("return [Bike]", "return [Bike, 3]")
+    install("suite", source)
+    plugins = load(CROSSDOCK_LOAD_PLUGINS="suite")
+    assert plugins.connectors() == {}
+    assert plugins.carriers() == {}
+    assert plugins.reasons()["till"] == plugins.reasons()["bike"] == plugins.reasons()["suite"]
 
 
 def test_settings_that_lack_a_type_make_the_plugin_broken(install: Install) -> None:
@@ -250,6 +315,7 @@ def test_a_plugin_that_breaks_late_takes_back_what_it_brought(install: Install) 
     assert plugins.commands() == []
     assert plugins.connectors() == {}
     assert not plugins.manager.has_plugin("both")
+    assert plugins.reasons()["till"].endswith("its hook 'cli_commands' failed: RuntimeError: late")
 
 
 def test_two_plugins_of_one_name_are_both_named(install: Install) -> None:

@@ -15,9 +15,10 @@ from crossdock.config import StoreConfig
 from crossdock.engine import ImportRequest, open_engine
 from crossdock.errors import CredentialsError, DatabaseFullError, UnreachableError
 from crossdock.plugins import Plugins
-from crossdock.schedule import FIRST_IMPORTS_AT_ONCE, Turns
+from crossdock.schedule import FIRST_IMPORTS_AT_ONCE
 from crossdock.state import Run, StoreState
 from crossdock.timetable import next_time
+from crossdock.turns import Turns
 from support.clock import WoundClock
 from support.timetables import FIVE_MINUTES, Day, Street, config_of, day, timetable
 

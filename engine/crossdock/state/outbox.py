@@ -79,9 +79,9 @@ def ship(db: sqlite3.Connection, parcel: Parcel, at: datetime) -> WriteBack:
         [(shipment, item.line, item.quantity) for item in parcel.items],
     )
     db.execute(
-        "insert into writebacks (shipment, store, order_id, said, episode, state, next_try) values (:id, :store, :order, "
-        ":said, coalesce((select min(episode) from writebacks where store = :store and order_id = :order "
-        f"and state not in {_WITHOUT_STORE}), :id), :state, :at)",
+        "insert into writebacks (shipment, store, order_id, said, episode, state, next_try) "
+        "values (:id, :store, :order, :said, coalesce((select min(episode) from writebacks "
+        f"where store = :store and order_id = :order and state not in {_WITHOUT_STORE}), :id), :state, :at)",
         {
             "id": shipment,
             "store": parcel.store,
