@@ -37,7 +37,7 @@ from crossdock_bigcommerce.settings import BigCommerceSettings
 Params: TypeAlias = "Mapping[str, str | int]"
 
 PAGE = 250  # the most that V2 lists give at once; more is answered with 413, nothing said gets 50
-MOST_PAGES = 400  # of one order's lines: a list without an end is the server's fault
+MOST_PAGES = 400  # of one order's lines or shipments: a list without an end is the server's fault
 WORDS_LENGTH = 200  # characters of the platform's own words in a message
 
 WHOLE_ORDERS: Params = MappingProxyType(
@@ -53,12 +53,18 @@ _SCOPE_WORDS = {
     READ_ORDERS: "'Orders: read-only'",
     MODIFY_ORDERS: "'Orders: modify'",
 }
-_SPEAKS_OF_THE_STORE = {401, 403, 423, 429}
+LOCKED = 423
+_SPEAKS_OF_THE_STORE = {401, 403, LOCKED, 429}
+_CARRIER_FIELDS = re.compile(r"shipping[_ ]provider|tracking[_ ]carrier", re.IGNORECASE)
 _ANSWERS_TO_NOTHING = frozenset(range(400, 500)) - _SPEAKS_OF_THE_STORE
 _LEAST_SET = (
     "Scopes can't be added to an API account later: create a new one with 'Information & Settings: read-only' and "
     "'Orders: modify' ('Orders: read-only' is enough without write-back) and put its values into stores.yaml."
 )
+
+
+class CarrierRefusedError(RefusedError):
+    """BigCommerce takes the shipment, but not with these words for its carrier. Nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,30 +144,46 @@ class Api:
         return Found(self._object(response, "an order"), response.started_at)
 
     async def order_products(self, order_id: str) -> tuple[Raw, ...] | None:
-        """All lines of an order, in the platform's order; None if there is no such order.
+        """All lines of an order, in the platform's order; None if there is no such order."""
+        return await self._all_of(order_id, "products", "the lines")
 
-        A short page doesn't end the list, since a server may give less than it is asked for; an empty answer does, and
-        so does a page that brings nothing new, in case `page` isn't understood.
+    async def shipments(self, order_id: str) -> tuple[Raw, ...] | None:
+        """All shipments of an order, whoever made them; None if there is no such order."""
+        return await self._all_of(order_id, "shipments", "the shipments")
+
+    async def create_shipment(self, order_id: str, body: Raw) -> Json:
+        """BigCommerce's answer to having made the shipment of `body`: that is, as documented, the shipment.
+
+        Sent once: BigCommerce has no key by which it would know a second one, so that a repetition would ship twice.
+        Raises CarrierRefusedError where the carrier alone is refused; any error that is neither of a refusal nor of a
+        429 leaves open whether it was made.
         """
-        lines: dict[str, Raw] = {}
-        for page in range(1, MOST_PAGES + 1):
-            response = await self._get(
-                f"/v2/orders/{_id(order_id)}/products",
-                doing="to list the lines of an order",
-                scope=READ_ORDERS,
-                params={"page": page, "limit": PAGE},
-            )
-            if response.status == 404:
-                return tuple(lines.values()) if lines else None
-            before = len(lines)
-            for number, line in enumerate(self._objects(response, "lines")):
-                lines.setdefault(str(line.get("id") or f"{page}/{number}"), line)
-            if len(lines) == before:
-                return tuple(lines.values())
-        raise GarbledError(
-            f"{self._at}BigCommerce's list of the lines of order {order_id} has no end after {MOST_PAGES} pages. "
-            "The next run tries again."
-        )
+        doing, what = "to make a shipment", f"order {order_id}"
+        path = f"/v2/orders/{_id(order_id)}/shipments"
+        response = await self._write("POST", path, body, doing=doing, what=what, repeatable=False)
+        return response.json
+
+    async def change_shipment(self, order_id: str, shipment_id: str, body: Raw) -> None:
+        """The shipment has the fields of `body`, however often it is asked for. Raises CarrierRefusedError too."""
+        doing, what = "to change a shipment", f"shipment {shipment_id} of order {order_id}"
+        path = f"/v2/orders/{_id(order_id)}/shipments/{_id(shipment_id, 'shipment')}"
+        await self._write("PUT", path, body, doing=doing, what=what, repeatable=True)
+
+    async def delete_shipment(self, order_id: str, shipment_id: str) -> None:
+        """The shipment is gone; one that isn't there, be it since an earlier try of this, counts as gone."""
+        path = f"/v2/orders/{_id(order_id)}/shipments/{_id(shipment_id, 'shipment')}"  # without it, all would go
+        response = await self.http.request("DELETE", path, repeatable=True)
+        self._refuse_if(response, "to delete a shipment", MODIFY_ORDERS, unless=(404,))
+
+    async def set_status(self, order_id: str, status_id: int) -> None:
+        """The order has this status. Nothing else is sent: lines or fees in the body would undo discounts and fees.
+
+        Repeated where the answer was lost: only a change of status mails the buyer, so that setting the same one twice
+        changes nothing and mails once.
+        """
+        doing, what = "to set an order's status", f"order {order_id}"
+        path = f"/v2/orders/{_id(order_id)}"
+        await self._write("PUT", path, {"status_id": status_id}, doing=doing, what=what, repeatable=True)
 
     async def missing_permissions(self) -> tuple[MissingPermission, ...]:
         """What the API account lacks for importing and for writing back, found out without changing anything.
@@ -194,6 +216,46 @@ class Api:
         self._refuse_if(response, doing, scope, unless=(404,))
         return response
 
+    async def _all_of(self, order_id: str, kind: str, called: str) -> tuple[Raw, ...] | None:
+        """All `kind` of an order; None if there is no such order.
+
+        A short page doesn't end the list, since a server may give less than it is asked for; an empty answer does, and
+        so does a page that brings nothing new, in case `page` isn't understood.
+        """
+        found: dict[str, Raw] = {}
+        for page in range(1, MOST_PAGES + 1):
+            response = await self._get(
+                f"/v2/orders/{_id(order_id)}/{kind}",
+                doing=f"to list {called} of an order",
+                scope=READ_ORDERS,
+                params={"page": page, "limit": PAGE},
+            )
+            if response.status == 404:
+                return tuple(found.values()) if found else None
+            before = len(found)
+            for number, row in enumerate(self._objects(response, called.removeprefix("the "))):
+                found.setdefault(str(row.get("id") or f"{page}/{number}"), row)
+            if len(found) == before:
+                return tuple(found.values())
+        raise GarbledError(
+            f"{self._at}BigCommerce's list of {called} of order {order_id} has no end after {MOST_PAGES} pages. "
+            "The next run tries again."
+        )
+
+    async def _write(self, method: str, path: str, body: Raw, *, doing: str, what: str, repeatable: bool) -> Response:
+        response = await self.http.request(method, path, json=dict(body), repeatable=repeatable)
+        if response.status == 404:
+            raise RefusedError(
+                f"{self._at}BigCommerce refused {doing}, because it finds no {what} (404{_quoted(response)}). "
+                "See in its control panel whether that was deleted or archived."
+            )
+        if response.status in {400, 422} and _CARRIER_FIELDS.search(response.text):
+            raise CarrierRefusedError(str(self._refused(response, doing)))
+        if response.status == LOCKED:  # said in the terms of a pause, as nothing was done: a shipment isn't lost by it
+            raise RateLimitedError(str(self.error_of(response, doing, MODIFY_ORDERS)), retry_after_s=60.0)
+        self._refuse_if(response, doing, MODIFY_ORDERS, unless=())
+        return response
+
     def _refuse_if(self, response: Response, doing: str, scope: str, *, unless: Container[int]) -> None:
         status = response.status
         if status in {401, 403} or not (200 <= status < 300 or status in unless):
@@ -216,7 +278,7 @@ class Api:
                     f"has a new owner. {_LEAST_SET}",
                     scope=scope,
                 )
-            case 423:
+            case status if status == LOCKED:
                 return UnreachableError(
                     f"{self._at}BigCommerce holds the store locked (423{said}). The next run tries again; see whether "
                     "the control panel opens."
@@ -226,7 +288,7 @@ class Api:
                     f"{self._at}BigCommerce asks for a pause ({response.status}{said}). The next run tries again.",
                     retry_after_s=60.0,
                 )
-            case status if status >= 500:
+            case status if status == 408 or status >= 500:  # 408: it gave up waiting, and may have begun all the same
                 return UnreachableError(
                     f"{self._at}BigCommerce is out of order ({status}{said}). The next run tries again."
                 )
@@ -329,8 +391,8 @@ def _quoted(response: Response) -> str:
     return f": {words}" if words else ""
 
 
-def _id(order_id: str) -> str:
-    """An order's id as a part of a path; what can't be one must not become another path."""
-    if order_id.isascii() and order_id.replace("-", "").isalnum():
-        return order_id
-    raise RefusedError(f"{order_id[:40]!r} is no order id of BigCommerce: ids are numbers.")
+def _id(written: str, of: str = "order") -> str:
+    """An id as a part of a path; what can't be one must not become another path."""
+    if written.isascii() and written.replace("-", "").isalnum():
+        return written
+    raise RefusedError(f"{written[:40]!r} is no {of} id of BigCommerce: ids are numbers.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,13 +16,20 @@ from crossdock import (
     HttpClient,
     HttpOptions,
     Json,
+    Look,
     Order,
     Page,
+    Progress,
     Raw,
+    Receipt,
     Seen,
+    Shipment,
+    Status,
+    StoreView,
 )
 
-from crossdock_bigcommerce.api import Api, Listed, http_options
+from crossdock_bigcommerce import shipments, statuses
+from crossdock_bigcommerce.api import Api, CarrierRefusedError, Listed, http_options
 from crossdock_bigcommerce.changes import Walk
 from crossdock_bigcommerce.settings import BigCommerceSettings
 from crossdock_bigcommerce.values import WireError, identifier, things
@@ -111,6 +118,69 @@ class BigCommerce(Connector[BigCommerceSettings]):
             return seen
         products = await self._api.order_products(seen.id)
         return None if products is None else replace(seen, raw={**seen.raw, "products": list(products)})
+
+    async def look(self, order_id: str) -> Look | None:
+        """The order, then its shipments: between the two requests a shipment can be seen twice, never be missed."""
+        found = await self.fetch(order_id)
+        seen = None if found is None else await self.complete(found)
+        rows = None if seen is None else await self._api.shipments(order_id)
+        if seen is None or rows is None:
+            return None
+        try:
+            return Look(seen, tuple(map(shipments.from_wire, rows)))
+        except WireError as error:
+            raise GarbledError(
+                f"{self.http.store}: a shipment of order {order_id} in BigCommerce can't be read: {error}. "
+                "crossdock tries again later."
+            ) from error
+
+    async def send(self, shipment: Shipment) -> Receipt:
+        """Makes the shipment; a second time only where the first was refused for the carrier's code (quirk 51)."""
+        try:
+            made = await self._api.create_shipment(shipment.order_id, shipments.new_body(shipment, at=self.http.store))
+        except CarrierRefusedError:
+            if not shipments.codes(shipment):
+                raise
+            nameless = shipments.new_body(shipment, at=self.http.store, with_codes=False)
+            made = await self._api.create_shipment(shipment.order_id, nameless)
+        shipment_id = shipments.made_id(made)
+        if shipment_id is None:
+            raise GarbledError(
+                f"{self.http.store}: BigCommerce's answer to a new shipment of order {shipment.order_id} bears no id. "
+                "Whether it was made is unknown, so it is not simply repeated: crossdock looks at the store first."
+            )
+        return Receipt(id=shipment_id)
+
+    async def set_status(self, order_id: str, status: str) -> None:
+        await self._api.set_status(order_id, statuses.status_number(status))
+
+    def target_status(self, first: StoreView, now: StoreView, progress: Progress) -> Status | None:
+        return statuses.target(
+            first,
+            now,
+            progress,
+            shipped_status=self.settings.shipped_status,
+            pickup_in_store=self.settings.pickup_in_store,
+        )
+
+    def own_statuses(self) -> Collection[str]:
+        return {
+            str(known) for known in (*self.settings.import_statuses, *statuses.set_by_us(self.settings.shipped_status))
+        }
+
+    async def correct(self, shipment_id: str, shipment: Shipment) -> None:
+        """The number, the carrier and the link; items can't be changed in BigCommerce."""
+        try:
+            body = shipments.changed_body(shipment, at=self.http.store)
+            await self._api.change_shipment(shipment.order_id, shipment_id, body)
+        except CarrierRefusedError:
+            if not shipments.codes(shipment):
+                raise
+            nameless = shipments.changed_body(shipment, at=self.http.store, with_codes=False)
+            await self._api.change_shipment(shipment.order_id, shipment_id, nameless)
+
+    async def void(self, order_id: str, shipment_id: str) -> None:
+        await self._api.delete_shipment(order_id, shipment_id)
 
     async def _views(self, listed: Listed) -> tuple[Seen, ...]:
         units = await self._weight_units()

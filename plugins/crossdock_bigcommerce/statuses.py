@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from crossdock import Stage
+from crossdock import Progress, RefusedError, Stage, Status, StoreView
 
 NAMES: Mapping[int, str] = MappingProxyType(
     {
@@ -30,7 +30,7 @@ NAMES: Mapping[int, str] = MappingProxyType(
         14: "Partially Refunded",
     }
 )
-PARTIALLY_REFUNDED = 14
+SHIPPED, PARTIALLY_SHIPPED, AWAITING_PICKUP, COMPLETED, PARTIALLY_REFUNDED = 2, 3, 8, 10, 14
 
 _STAGES = {
     1: Stage.ON_HOLD,
@@ -70,6 +70,47 @@ def allows_shipping(status_id: int, *, import_statuses: Collection[int]) -> bool
     if status_id in _SHIPPED_FROM:
         return True
     return status_id not in _NEVER_SHIPPED and status_id in import_statuses
+
+
+def set_by_us(shipped_status: int) -> frozenset[int]:
+    """The statuses that crossdock sets, among them those that BigCommerce sets by itself when a shipment is made.
+
+    Sources contradict each other on the latter: Shipped for a whole order and Partially Shipped for a part of it were
+    both seen, and neither was as well.
+    """
+    return frozenset({SHIPPED, PARTIALLY_SHIPPED, AWAITING_PICKUP, shipped_status})
+
+
+def target(
+    first: StoreView, now: StoreView, progress: Progress, *, shipped_status: int, pickup_in_store: bool
+) -> Status | None:
+    """The status that an order should have by its progress, None where it is to be left alone (rule W8).
+
+    Orders without anything to ship stay as they are, since downloads can be fetched while an order is Completed only;
+    and so do those that were Completed or Partially Refunded before anything of ours, which says more than a parcel.
+    """
+    was = first.status.id
+    if was in {str(COMPLETED), str(PARTIALLY_REFUNDED)} or not any(line.requires_shipping for line in now.lines):
+        return None
+    if not progress.sent and not progress.waiting:
+        is_ours = now.status.id in {str(known) for known in set_by_us(shipped_status)}
+        return _status(int(was), first.status.name) if is_ours and was.isdecimal() else None
+    if progress.left:
+        return _status(PARTIALLY_SHIPPED)
+    if progress.waiting and pickup_in_store:
+        return _status(AWAITING_PICKUP)
+    return _status(shipped_status)
+
+
+def _status(known: int, otherwise: str = "") -> Status:
+    return Status(id=str(known), name=NAMES.get(known, otherwise))
+
+
+def status_number(status: str) -> int:
+    """The number of a status by its id as crossdock keeps it. Raises RefusedError for one that is no number."""
+    if status.isascii() and status.isdecimal():
+        return int(status)
+    raise RefusedError(f"{status[:40]!r} is no status of BigCommerce: statuses are numbers from 0 to 14.")
 
 
 def status_id(value: object, *, among: Collection[int] = NAMES) -> int:
