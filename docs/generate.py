@@ -48,7 +48,7 @@ from sqlite_utils import Database
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 MARK = re.compile(r"(<!-- generated: (?P<name>[^>]+?) -->\n)(?P<body>.*?)(<!-- /generated -->)", re.DOTALL)
-BUNDLED = {SUBSET: "bigcommerce,sandbox"}  # what else is installed here is no part of the reference
+BUNDLED = {SUBSET: "bigcommerce,carriers,sandbox"}  # what else is installed here is no part of the reference
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -140,20 +140,23 @@ def _placeholder(option: click.Option) -> str:
 
 def setting_rows() -> dict[str, list[tuple[str, str, str, str]]]:
     """Per section of `stores.yaml`: key, kind, default and meaning of each of its keys."""
-    described = json_schema(load_plugins().connectors())
+    plugins = load_plugins()
+    described = json_schema(plugins.connectors(), plugins.carriers())
     definitions = described["$defs"]
     store = described["properties"]["stores"]["additionalProperties"]
+    carrier = described["properties"]["carriers"]["additionalProperties"]
     sections = {
         "engine": described["properties"]["engine"],
         "engine.web": definitions["engine.WebSection"],
         "defaults": described["properties"]["defaults"],
-        "carriers": described["properties"]["carriers"]["additionalProperties"],
+        "carriers": carrier,
         "stores": store,
         "stores.sender": definitions["store.SenderSection"],
     }
-    for rule in store["allOf"]:
+    for rule in (*store["allOf"], *carrier["allOf"]):
         if "if" in rule:
-            name = rule["if"]["properties"]["connector"]["const"]
+            (key,) = rule["if"]["required"]
+            name = rule["if"]["properties"][key]["const"]
             sections[name] = rule["then"]["properties"]["settings"]
             sections |= {
                 f"{name}.{key}": definitions[value["$ref"].rpartition("/")[2]]

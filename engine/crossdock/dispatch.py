@@ -27,6 +27,7 @@ from crossdock.errors import (
     RateLimitedError,
     RefusedError,
     UsageError,
+    did_you_mean,
 )
 from crossdock.events import Events
 from crossdock.importing import NO_RUN, ImportRun, Tally, derivation_of, understood
@@ -105,7 +106,7 @@ class Dispatch:
             row = await self._made(store, order, carrier, request, plan)
         await self.events.tell("shipment_created", [{"shipment": writeback_to_json(row)}])
         self.new.set()
-        return Shipped(row, is_new=True, warnings=plan.warnings)
+        return Shipped(row, is_new=True, warnings=(*self._perhaps_misspelt(carrier), *plan.warnings))
 
     async def preview(self, name: str, request: ShipRequest) -> Preview:
         """What `ship` would do, without doing it. Raises what it raises."""
@@ -127,6 +128,13 @@ class Dispatch:
             target = self.connections.connector(store).target_status(view, after, progress)
         becomes = None if target is None or target.id == view.status.id else target
         return Preview(order.number, view.status, becomes=becomes, plan=plan)
+
+    def _perhaps_misspelt(self, carrier: CarrierConfig) -> tuple[str, ...]:
+        """A hint where the name of a carrier without an entry is close to one that has one."""
+        known = self.config.carriers
+        if carrier.name in (*known, *self.config.installed_carriers) or not (near := did_you_mean(carrier.name, known)):
+            return ()
+        return (f"there is no carrier '{carrier.name}' under 'carriers', so it was taken as a carrier's name{near}",)
 
     def _writing(self, name: str) -> StoreConfig:
         """The store, if it may be told of shipments."""

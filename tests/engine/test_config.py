@@ -962,6 +962,21 @@ def test_the_schema_describes_the_settings_of_each_carrier() -> None:
     assert not checker.is_valid({"carrier": "balloon"})
 
 
+def test_a_connector_and_a_carrier_of_one_name_are_described_apart() -> None:
+    class Options(BaseModel):
+        wings: int = 2
+
+    class KiteSettings(CarrierSettings):
+        options: Options = Options()
+
+    class Kite(ByHand):
+        name, title, Settings = "corner", "Kite", KiteSettings  # type: ignore[assignment]  # no ByHandSettings
+
+    described = json_schema(CONNECTORS, {"corner": Kite})["$defs"]
+    options = {name: list(one["properties"]) for name, one in described.items() if name.endswith(".Options")}
+    assert options == {"corner.Options": ["size", "fallback"], "carrier.corner.Options": ["wings"]}
+
+
 @pytest.mark.parametrize(("connectors", "carriers"), [({}, {}), (CONNECTORS, {}), (CONNECTORS, CARRIERS)])
 def test_the_schema_is_a_schema_whatever_is_installed(
     connectors: Mapping[str, type[AnyConnector]], carriers: Mapping[str, type[AnyCarrier]]

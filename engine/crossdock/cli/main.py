@@ -18,7 +18,9 @@ from crossdock.cli.orders import orders, show, why
 from crossdock.cli.output import complain
 from crossdock.cli.session import Session
 from crossdock.cli.setup import plugins, schema
+from crossdock.cli.shipping import collected, ship, track, void
 from crossdock.cli.stores import check, stores
+from crossdock.cli.writebacks import retry, writebacks
 from crossdock.errors import ConfigError, CrossdockError, UsageError, did_you_mean
 
 DONE, FAILED, MISUSED = 0, 1, 2
@@ -72,7 +74,25 @@ def crossdock(*, verbose: bool) -> None:
     logs.set_up("text", logging.DEBUG if verbose else logging.WARNING)
 
 
-for command in (check, import_, orders, pause, plugins, resume, run, schema, show, stores, why):
+for command in (
+    check,
+    collected,
+    import_,
+    orders,
+    pause,
+    plugins,
+    resume,
+    retry,
+    run,
+    schema,
+    ship,
+    show,
+    stores,
+    track,
+    void,
+    why,
+    writebacks,
+):
     crossdock.add_command(command)
 
 

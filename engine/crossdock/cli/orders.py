@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli.output import complain, json_line, printable, say, stdout, table
+from crossdock.cli.output import complain, json_line, printable, say, stdout, table, table_in_parts
 from crossdock.cli.session import Session, pass_session
 from crossdock.model import Address, Order, Stage, instant, order_to_json
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from crossdock.state import StoredOrder
 
 ITEMS_SHOWN = 4  # lines of an order in a table; `show` has all
-DRAWN_AT_ONCE = 500  # a drawn table needs all of its rows; longer lists are drawn in parts
 
 
 @click.command()
@@ -63,17 +62,7 @@ FOLDS = ("PLACED", "STATUS", "CUSTOMER", "TO", "ITEMS")
 
 async def _write_table(found: AsyncIterator[StoredOrder]) -> None:
     headings = ("STORE", "NUMBER", "PLACED", "STAGE", "STATUS", "CUSTOMER", "TO", "ITEMS", "TOTAL")
-    rows: list[tuple[str, ...]] = []
-    drawn = False
-    async for stored in found:
-        rows.append(_table_row(stored))
-        if len(rows) == DRAWN_AT_ONCE:
-            table(headings, rows, folds=FOLDS)
-            rows.clear()
-            drawn = True
-    if rows:
-        table(headings, rows, folds=FOLDS)
-    elif not drawn:
+    if not await table_in_parts(headings, found, _table_row, folds=FOLDS):
         complain("no order fits.")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 import msgspec
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from crossdock.state import Counts
 
 
+T = TypeVar("T")
+
+DRAWN_AT_ONCE = 500  # a drawn table needs all of its rows; longer lists are drawn in parts
 FOLDED = 10  # characters that a column keeps where the terminal is too narrow
 
 _kept_stdout: ContextVar[TextIO | None] = ContextVar("kept stdout", default=None)
@@ -82,6 +85,23 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, folds: Coll
     console = Console(file=stdout())
     needed = Measurement.get(console, console.options.update(width=10_000), drawn).minimum
     Console(file=stdout(), width=max(needed, console.width)).print(drawn, crop=False)
+
+
+async def table_in_parts(
+    headings: Sequence[str], found: AsyncIterator[T], row: Callable[[T], Sequence[str]], *, folds: Collection[str] = ()
+) -> bool:
+    """Whether there was anything: a table of all that was found, of which little is kept in memory."""
+    rows: list[Sequence[str]] = []
+    drawn = False
+    async for one in found:
+        rows.append(row(one))
+        if len(rows) == DRAWN_AT_ONCE:
+            table(headings, rows, folds=folds)
+            rows.clear()
+            drawn = True
+    if rows:
+        table(headings, rows, folds=folds)
+    return drawn or bool(rows)
 
 
 def printable(text: str) -> str:

@@ -31,7 +31,10 @@ from crossdock.errors import (
 )
 from crossdock.model import Raw
 from crossdock.state import Run
-from crossdock.testing.platform import FAILURES, GARBAGE, OTHER_JSON, FakePlatform, Misbehaviour, misbehaving, says
+from crossdock.testing.guarantee import playing
+from crossdock.testing.platform import FakePlatform
+from crossdock.testing.secrets import looked_for_in
+from crossdock.testing.service import FAILURES, GARBAGE, OTHER_JSON, Misbehaviour, misbehaving, says
 from crossdock.testing.trial import CHANGES, DAY, HOUR, MINUTE, STORE, Trial, logged, views, walk
 
 COURSES = 6  # of events, each from another seed
@@ -39,35 +42,13 @@ SHORT_PAUSE, LONG_PAUSE = timedelta(seconds=7), timedelta(hours=1)
 REPEATED_PAGES = 2  # by an import that was stopped: the one being saved and the one being fetched
 REFUSED_TRIES = 3
 
-Test: TypeAlias = "Callable[[ConnectorContract, Trial], Coroutine[None, None, None]]"
+
+def _trial(contract: ConnectorContract, folder: Path, random: Random) -> Trial:
+    return Trial(folder, contract.connector, contract.platform(), random)
 
 
-def guarantee(test: Test) -> Callable[[ConnectorContract], None]:
-    """The test as pytest calls it: not async, so that it needs no plugin, and with a trial of its own."""
-    return _played(test, courses=1)
-
-
-def guarantee_in_courses(test: Test) -> Callable[[ConnectorContract], None]:
-    """The same for each of several courses of events."""
-    return _played(test, courses=COURSES)
-
-
-def _played(test: Test, *, courses: int) -> Callable[[ConnectorContract], None]:
-    def played(self: ConnectorContract) -> None:
-        __tracebackhide__ = True
-        for course in range(courses):
-            platform, random = self.platform(), Random(course)  # noqa: S311 -- a course of events, no secret
-            try:
-                with TemporaryDirectory(prefix="crossdock-contract-") as folder, platform.served():
-                    asyncio.run(test(self, Trial(Path(folder), self.connector, platform, random)))
-            except Exception as error:
-                error.add_note(f"\nThe guarantee: {inspect.getdoc(test)}")
-                raise
-
-    # Not functools.wraps: pytest would look through it, and take `trial` for a fixture.
-    played.__name__, played.__qualname__ = test.__name__, test.__qualname__
-    played.__doc__, played.__module__ = test.__doc__, test.__module__
-    return played
+guarantee = playing(_trial)
+guarantee_in_courses = playing(_trial, courses=COURSES)
 
 
 class ConnectorContract:

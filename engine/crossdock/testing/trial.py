@@ -21,7 +21,8 @@ from crossdock.errors import ConfigError, CrossdockError
 from crossdock.http import HttpClient, open_session
 from crossdock.plugins import Plugins
 from crossdock.state import Run
-from crossdock.testing.platform import Answering, FakePlatform, Meddler, Misbehaviour, misbehaving, silent
+from crossdock.testing.platform import FakePlatform
+from crossdock.testing.service import Answering, FakeService, Meddler, Misbehaviour, misbehaving, silent
 
 STORE = "contract"
 CHANGES = ImportRequest()
