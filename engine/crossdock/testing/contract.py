@@ -6,19 +6,13 @@ holds, and the lines after it what to do when it fails.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import math
-import traceback
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import msgspec
-from pydantic import SecretStr
 
 from crossdock.connector import AnyConnector, Connector
 from crossdock.errors import (
@@ -29,13 +23,12 @@ from crossdock.errors import (
     RetryableError,
     UnreachableError,
 )
-from crossdock.model import Raw
 from crossdock.state import Run
 from crossdock.testing.guarantee import playing
 from crossdock.testing.platform import FakePlatform
-from crossdock.testing.secrets import looked_for_in
-from crossdock.testing.service import FAILURES, GARBAGE, OTHER_JSON, Misbehaviour, misbehaving, says
-from crossdock.testing.trial import CHANGES, DAY, HOUR, MINUTE, STORE, Trial, logged, views, walk
+from crossdock.testing.secrecy import expect_nowhere, secrets_of, telling, text_of_database, text_of_errors
+from crossdock.testing.service import FAILURES, GARBAGE, OTHER_JSON, Misbehaviour, misbehaving
+from crossdock.testing.trial import CHANGES, DAY, HOUR, MINUTE, STORE, Trial, logged, stored, views, walk
 
 COURSES = 6  # of events, each from another seed
 SHORT_PAUSE, LONG_PAUSE = timedelta(seconds=7), timedelta(hours=1)
@@ -191,13 +184,13 @@ class ConnectorContract:
         """
         trial.add_orders(trial.few)
         async with trial.new_installation().connector() as connector:
-            first = {one.id: _stored(one.raw) async for one in views(connector)}
+            first = {one.id: stored(one.raw) async for one in views(connector)}
             trial.platform.clock.wind(HOUR)
             looks = {"a second walk": [one async for one in views(connector)]}
             if _fetches(self.connector):
                 looks["fetch()"] = [one for order_id in first if (one := await connector.fetch(order_id))]
         for way, seen in looks.items():
-            others = [one.id for one in seen if _stored(one.raw) != first.get(one.id)]
+            others = [one.id for one in seen if stored(one.raw) != first.get(one.id)]
             assert not others, f"nothing had changed, but {way} gave another raw of the orders {', '.join(others)}."
 
     @guarantee
@@ -213,10 +206,10 @@ class ConnectorContract:
             raws = [whole.raw for one in seen if (whole := await connector.complete(one))]
             asked = len(trial.platform.asked)
             for raw in raws:
-                stored = _stored(raw)
-                orders = [connector.order_from_raw(one) for one in (raw, raw, msgspec.json.decode(stored))]
+                before = stored(raw)
+                orders = [connector.order_from_raw(one) for one in (raw, raw, msgspec.json.decode(before))]
                 assert orders[0] == orders[1] == orders[2], f"one raw gave different orders: {orders}."
-                assert _stored(raw) == stored, f"order_from_raw changed the raw of order {orders[0].id}."
+                assert stored(raw) == before, f"order_from_raw changed the raw of order {orders[0].id}."
             assert len(trial.platform.asked) == asked, "order_from_raw sent a request."
 
     @guarantee
@@ -333,19 +326,16 @@ class ConnectorContract:
         trial.add_orders(trial.few)
         requests, installation = await trial.requests(), trial.new_installation()
         settings = installation.config().stores[STORE].settings
-        secrets = {value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)}
-        if trial.platform.secret in str(trial.platform.settings()):
-            secrets.add(trial.platform.secret)  # whatever its field was declared as
+        secrets = secrets_of(settings, trial.platform)
         assert secrets, "The fake's settings() hold no secret: put self.secret where the key belongs."
-        said = " ".join(f"The key {secret} is not welcome." for secret in secrets)
         with logged() as log:
             results = [await installation.attempt()]
             for number in requests:
                 for status in (400, 401, 403, 500):
-                    with trial.platform.meddled(misbehaving(number, says("told the key", said, status=status))):
+                    with trial.platform.meddled(misbehaving(number, telling(secrets, status))):
                         results.append(await trial.new_installation().attempt())
         async with installation.connector() as connector:
-            raws = b"".join([_stored(one.raw) async for one in views(connector)])
+            raws = b"".join([stored(one.raw) async for one in views(connector)])
             places = {
                 "str(settings)": str(settings),
                 "repr(settings)": repr(settings),
@@ -353,27 +343,11 @@ class ConnectorContract:
                 "repr(connector)": repr(connector),
                 "an order's raw": raws.decode(),
                 "the log": "\n".join(log),
-                "an error": "".join(_traceback(one) for one in results if isinstance(one, CrossdockError)),
+                "an error": text_of_errors(results),
+                "the database": text_of_database(trial.folder),
             }
-        for file in trial.folder.rglob(f"{installation.database.name}*"):
-            places["the database"] = places.get("the database", "") + file.read_bytes().decode("latin-1")
-        for place, text in places.items():
-            for secret in secrets:
-                before, found, _ = text.partition(secret)
-                assert not found, f"A secret of the settings stands in {place}: …{before[-60:]}{secret}…"
+        expect_nowhere(secrets, places)
 
 
 def _fetches(connector: type[AnyConnector]) -> bool:
     return connector.fetch is not Connector.fetch
-
-
-def _stored(raw: Raw) -> bytes:
-    """The raw as crossdock keeps and compares it."""
-    try:
-        return msgspec.json.encode(raw, order="deterministic")
-    except (TypeError, ValueError) as error:
-        raise AssertionError(f"A raw can't be kept as JSON: {error}.") from error
-
-
-def _traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))

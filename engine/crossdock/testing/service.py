@@ -201,7 +201,7 @@ def cut_after(number: int) -> Meddler:
 
 
 def done_late(number: int, clock: WoundClock, *, after_s: float) -> Meddler:
-    """The connection breaks at the request of this number, which is done later: before the first one that comes then."""
+    """The connection breaks at the request of this number, which is done later, before the first that comes then."""
     waiting: list[tuple[float, web.Request]] = []
 
     async def meddle(now: int, request: web.Request, answer: Answering) -> web.StreamResponse:

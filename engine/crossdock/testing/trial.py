@@ -6,19 +6,22 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from random import Random, SystemRandom
 
+import msgspec
 from aiohttp import web
 
 from crossdock import config
+from crossdock.carrier import AnyCarrier
 from crossdock.connector import AnyConnector, Seen
 from crossdock.engine import Engine, ImportRequest, open_engine
 from crossdock.errors import ConfigError, CrossdockError
 from crossdock.http import HttpClient, open_session
+from crossdock.model import Raw
 from crossdock.plugins import Plugins
 from crossdock.state import Run
 from crossdock.testing.platform import FakePlatform
@@ -32,20 +35,33 @@ PATIENCE_S = 30.0  # for what ends in milliseconds when it is right
 
 
 class Installation:
-    """One merchant's crossdock, whose only store is the platform's account."""
+    """One merchant's crossdock, whose only store is the platform's account. `carriers` are installed there."""
 
-    def __init__(self, folder: Path, connector: type[AnyConnector], platform: FakePlatform) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        connector: type[AnyConnector],
+        platform: FakeService,
+        carriers: Sequence[type[AnyCarrier]] = (),
+    ) -> None:
         self.database = folder / "crossdock.db"
         self.kind = connector
         self.platform = platform
+        self.carriers = {carrier.name: carrier for carrier in carriers}
 
     def config(self, **more_settings: object) -> config.Config:
         """What its `stores.yaml` says. Raises ConfigError."""
-        settings = {**self.platform.settings(), **more_settings}
-        stores = {STORE: {"connector": self.kind.name, "settings": settings}}
         path = self.database.with_name("stores.yaml")
-        path.write_text(json.dumps({"engine": {"database": str(self.database)}, "stores": stores}), encoding="utf-8")
-        return config.load(path, {self.kind.name: self.kind})
+        written = {
+            "engine": {"database": str(self.database)},
+            **self.entries({**self.platform.settings(), **more_settings}),
+        }
+        path.write_text(json.dumps(written), encoding="utf-8")
+        return config.load(path, {self.kind.name: self.kind}, self.carriers)
+
+    def entries(self, settings: Mapping[str, object]) -> Mapping[str, object]:
+        """What stands beside `engine` when the platform is reached by these settings."""
+        return {"stores": {STORE: {"connector": self.kind.name, "settings": settings}}}
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[Engine]:
@@ -81,12 +97,16 @@ class Installation:
             return run
         raise AssertionError(f"An import failed though the platform did nothing wrong: {run}") from run
 
-    async def cancelled(self, work: Coroutine[None, None, object], number: int) -> str:
-        """Cancels `work` while it waits for the answer to this request; tells what was wrong with its end."""
+    async def cancelled(self, work: Coroutine[None, None, object], number: int, *, takes_effect: bool = False) -> str:
+        """Cancels `work` while it waits for the answer to this request; tells what was wrong with its end.
+
+        `takes_effect` says that the request was done all the same.
+        """
         self.platform.asked.clear()
         loop, before = asyncio.get_running_loop(), asyncio.all_tasks()
         job = asyncio.create_task(work, name="to be cancelled")
-        with self.platform.meddled(silent(number, lambda: loop.call_soon_threadsafe(job.cancel))):
+        silence = silent(number, lambda: loop.call_soon_threadsafe(job.cancel), takes_effect=takes_effect)
+        with self.platform.meddled(silence):
             await asyncio.wait({job}, timeout=PATIENCE_S)
             if others := asyncio.all_tasks() - before - {job}:
                 await asyncio.wait(others, timeout=PATIENCE_S)
@@ -99,7 +119,7 @@ class Installation:
         is_over = job.cancelled() or len(self.platform.asked) < number
         return "" if is_over else end_of(job.exception())
 
-    async def differences(self) -> str:
+    async def differences(self, truth: Mapping[str, tuple[str, int]]) -> str:
         """How what crossdock holds differs from the platform's truth, in words; nothing if it doesn't."""
         async with self.engine() as engine:
             orders = [one.order async for one in engine.orders() if one.gone_at is None]
@@ -108,7 +128,6 @@ class Installation:
             order.id: (order.status.id, sum(line.quantity for part in order.consignments for line in part.lines))
             for order in orders
         }
-        truth = self.platform.truth()
         wrong = [id for id in held if held[id] != truth.get(id, held[id])]
         found = {
             "lacks": [id for id in truth if id not in held],
@@ -142,6 +161,14 @@ async def walk(connector: AnyConnector) -> None:
     await connector.account()
     async for one in views(connector):
         await connector.complete(one)
+
+
+def stored(raw: Raw) -> bytes:
+    """The raw as crossdock keeps and compares it."""
+    try:
+        return msgspec.json.encode(raw, order="deterministic")
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"A raw can't be kept as JSON: {error}.") from error
 
 
 @contextmanager
@@ -232,7 +259,7 @@ class Trial:
     async def expect_truth(self, installation: Installation, when: str, *, happened: Sequence[str] = ()) -> None:
         """Fails unless crossdock holds what the platform has."""
         __tracebackhide__ = True
-        words = await installation.differences()
+        words = await installation.differences(self.platform.truth())
         assert not words, "\n  ".join([f"{when}, crossdock {words}.", *happened])
 
     def _changing(self, seconds: Sequence[int]) -> Meddler:
