@@ -14,18 +14,21 @@ from urllib.parse import quote
 from crossdock.asking import answer, computed
 from crossdock.boundary import boundary
 from crossdock.carrier import Booking, CarrierRequest, PackedItem
-from crossdock.clock import Clock
+from crossdock.clock import Clock, ago
 from crossdock.config import CarrierConfig, Config, StoreConfig
 from crossdock.connections import Connections
 from crossdock.connector import AnyConnector
 from crossdock.errors import (
     ActionNeededError,
     ConnectorError,
+    CredentialsError,
     CrossdockError,
     GarbledError,
+    PermissionMissingError,
     PluginError,
     RateLimitedError,
     RefusedError,
+    RetryableError,
     UsageError,
     did_you_mean,
 )
@@ -41,6 +44,7 @@ from crossdock.writeback import Desk, OvertakenError, put_off, tell_store
 
 FRESH = timedelta(seconds=10)  # a view of an order that is older is asked for again before it's shipped (rule W1)
 CARRIER_S = 120.0  # for one answer of a carrier: somebody waits at the packing bench
+ASK_S = 20.0  # for a store that is asked how an order stands before it's shipped: somebody stands there with the parcel
 WATCH_S = 0.2  # between looks whether another process has told the store meanwhile
 FAILURES = 2  # orders in a row that can't be told to a store, after which the others wait too: it's the store
 CHANGED_TRIES = 20  # to change a shipment that a worker is changing at the same time, a step a try
@@ -65,6 +69,15 @@ class Preview:
     becomes: Status | None = None
     plan: Plan | None = None
     repeats: WriteBack | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Viewed:
+    """An order by which it's judged what may leave, and what is to be known of that."""
+
+    order: Order
+    view: StoreView
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -95,7 +108,8 @@ class Dispatch:
         packing = await self._packing(store, stored, request, carrier)
         if (before := packing.said_before()) is not None:
             return Shipped(before, is_new=False)
-        order, view = await self._viewed(store, stored)
+        viewed = await self._viewed(store, stored)
+        order, view = viewed.order, viewed.view
         async with self.state.lock(name, LockPurpose.SHIP, waiting):
             packing = await self._packing(store, stored, request, carrier)
             if (before := packing.said_before()) is not None:
@@ -106,7 +120,7 @@ class Dispatch:
             row = await self._made(store, order, carrier, request, plan)
         await self.events.tell("shipment_created", [{"shipment": writeback_to_json(row)}])
         self.new.set()
-        return Shipped(row, is_new=True, warnings=(*self._perhaps_misspelt(carrier), *plan.warnings))
+        return Shipped(row, is_new=True, warnings=(*self._perhaps_misspelt(carrier), *viewed.warnings, *plan.warnings))
 
     async def preview(self, name: str, request: ShipRequest) -> Preview:
         """What `ship` would do, without doing it. Raises what it raises."""
@@ -117,7 +131,8 @@ class Dispatch:
         before = packing.said_before()
         if before is not None:
             return Preview(stored.order.number, stored.order.status, repeats=before)
-        order, view = await self._viewed(store, stored)
+        viewed = await self._viewed(store, stored)
+        order, view = viewed.order, viewed.view
         plan = packing.plan(order, view)
         if isinstance(plan, WriteBack):
             return Preview(order.number, view.status, repeats=plan)
@@ -127,6 +142,7 @@ class Dispatch:
         async with boundary(store):
             target = self.connections.connector(store).target_status(view, after, progress)
         becomes = None if target is None or target.id == view.status.id else target
+        plan = replace(plan, warnings=(*viewed.warnings, *plan.warnings))
         return Preview(order.number, view.status, becomes=becomes, plan=plan)
 
     def _perhaps_misspelt(self, carrier: CarrierConfig) -> tuple[str, ...]:
@@ -167,16 +183,34 @@ class Dispatch:
             rows=await self.state.shipments(store.name, stored.order.id),
         )
 
-    async def _viewed(self, store: StoreConfig, stored: StoredOrder) -> tuple[Order, StoreView]:
-        """The order as it is now: asked of the store, unless that was done just before."""
+    async def _viewed(self, store: StoreConfig, stored: StoredOrder) -> _Viewed:
+        """The order as it is now: asked of the store, unless that was done just before (rule W1).
+
+        A store that can't be asked holds up nobody who packs: what it last showed has to do, as the store is looked at
+        once more before it's told anything.
+        """
         connector = self.connections.connector(store)
-        if connector.http.server_time() - stored.as_of <= FRESH and stored.erased_at is None and not stored.gone_at:
-            return stored.order, view_of(stored.order, (), stored.as_of)
-        await self._prove(store, connector)
-        found = await self._looked(store, connector, stored.order.id)
+        is_whole = stored.erased_at is None and stored.gone_at is None
+        held = _Viewed(stored.order, view_of(stored.order, (), stored.as_of))
+        if connector.http.server_time() - stored.as_of <= FRESH and is_whole:
+            return held
+        try:
+            async with asyncio.timeout(ASK_S):
+                await self._prove(store, connector)
+                found = await self._looked(store, connector, stored.order.id)
+        except (TimeoutError, RetryableError, CredentialsError, PermissionMissingError) as error:
+            if not is_whole:
+                raise
+            why = (
+                f"it did not answer within {ASK_S:.0f} s" if isinstance(error, TimeoutError) else _clause(error, store)
+            )
+            seen = ago(self.clock.now() - stored.as_of)
+            return replace(
+                held, warnings=(f"the store can't be asked how the order stands ({why}); it was seen {seen}",)
+            )
         if found is None:
             raise RefusedError(f"{store.name}: the store has no order {stored.order.number} any more.")
-        return found
+        return _Viewed(*found)
 
     async def _made(
         self, store: StoreConfig, order: Order, carrier: CarrierConfig, request: ShipRequest, plan: Plan
@@ -287,7 +321,8 @@ class Dispatch:
     async def retry(self, name: str | None, shipments: Sequence[int]) -> list[WriteBack]:
         """What is unfinished is due now: of one store, of all, or these shipments, of which refused ones begin anew."""
         if not shipments:
-            stores = list(self.config.stores) if name is None else [self._writing(name).name]
+            told = [store.name for store in self.config.stores.values() if store.write_back]
+            stores = told if name is None else [self._writing(name).name]
             await self.state.hurry(stores, self.clock.now())
             self.new.set()
             return [row for one in stores for row in await self.state.unfinished(one)]
