@@ -201,9 +201,8 @@ class Dispatch:
         except (TimeoutError, RetryableError, CredentialsError, PermissionMissingError) as error:
             if not is_whole:
                 raise
-            why = (
-                f"it did not answer within {ASK_S:.0f} s" if isinstance(error, TimeoutError) else _clause(error, store)
-            )
+            is_slow = isinstance(error, TimeoutError)
+            why = f"it did not answer within {ASK_S:.0f} s" if is_slow else _clause(error, store)
             seen = ago(self.clock.now() - stored.as_of)
             return replace(
                 held, warnings=(f"the store can't be asked how the order stands ({why}); it was seen {seen}",)
@@ -548,6 +547,11 @@ class Dispatch:
     def writebacks(self, *, store: str | None = None, state: WriteBackState | None = None) -> AsyncIterator[WriteBack]:
         """All shipments that fit, oldest first; those of stores that aren't in the configuration any more, too."""
         return self.state.writebacks(store=store, state=state)
+
+
+def _clause(error: BaseException, store: StoreConfig) -> str:
+    """An error's words inside a sentence about its store, with which they begin."""
+    return str(error).removeprefix(f"{store.name}: ").rstrip(".")
 
 
 def _unknown(name: str | None, shipment: int) -> UsageError:
