@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -47,6 +47,7 @@ from crossdock.state import (
     Waiting,
     run_to_json,
 )
+from crossdock.state.shipments import WriteBack, WriteBackState
 from crossdock.state.sqlite import open_sqlite
 
 log = logging.getLogger("crossdock")
@@ -72,7 +73,10 @@ class ImportRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreReport:
-    """How a store stands: what `crossdock stores` shows. `lag` is the time since its last successful import."""
+    """How a store stands: what `crossdock stores` shows.
+
+    `lag` is the time since its last successful import; `writebacks` counts its shipments, by how far it was told.
+    """
 
     config: StoreConfig
     record: StoreRecord | None
@@ -81,6 +85,7 @@ class StoreReport:
     lag: timedelta | None
     backlog: int
     set_aside: int
+    writebacks: Mapping[WriteBackState, int]
 
     @property
     def schedule(self) -> str:
@@ -117,9 +122,13 @@ class HouseKept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReport:
-    """An order with its timeline: what `crossdock show` shows. `aside` says why its latest view was set aside."""
+    """An order with its shipments, oldest first, and its timeline: what `crossdock show` shows.
+
+    `aside` says why its latest view was set aside.
+    """
 
     stored: StoredOrder
+    shipments: tuple[WriteBack, ...]
     timeline: tuple[kept.Event, ...]
     aside: str | None
 
@@ -266,7 +275,7 @@ class Engine:
         standings = await self.state.standings()
         runs, stages = await self.state.last_runs(), await self.state.stage_counts()
         now, done = self._clock.now(), await self.state.last_done()
-        set_asides = await self.state.set_aside_counts()
+        set_asides, told = await self.state.set_aside_counts(), await self.state.writeback_counts()
         return [
             StoreReport(
                 config=store,
@@ -275,6 +284,7 @@ class Engine:
                 last_run=runs.get(name),
                 lag=now - done[name] if name in done else None,
                 set_aside=set_asides.get(name, 0),
+                writebacks=told.get(name, {}),
                 backlog=sum(stages.get(name, {}).get(stage, 0) for stage in (Stage.AWAITING, Stage.PART_SHIPPED)),
             )
             for name, store in sorted(self.config.stores.items())
@@ -289,7 +299,7 @@ class Engine:
         return self.state.orders(store=store, stage=stage, search=search)
 
     async def show(self, name: str, order: str) -> OrderReport:
-        """One order by id or number, with its timeline. Raises CrossdockError where it isn't here."""
+        """One order by id or number, with its shipments and its timeline. Raises CrossdockError where it isn't here."""
         store = self.store(name)
         stored = await self.state.order(name, order)
         if stored is None:
@@ -299,6 +309,7 @@ class Engine:
             )
         return OrderReport(
             stored=stored,
+            shipments=tuple(await self.state.shipments(name, stored.order.id)),
             timeline=tuple(await self.state.timeline(name, stored.order.id)),
             aside=await self._explanation.why_aside(store, stored.order.id),
         )

@@ -14,6 +14,7 @@ from crossdock.connections import Connections
 from crossdock.errors import RetryableError
 from crossdock.model import Stage
 from crossdock.state import State, StoredOrder
+from crossdock.state.shipments import WriteBack, WriteBackState
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class Explanation:
         stored = await self.state.order(store.name, order)
         if stored is not None:
             aside = await self.why_aside(store, stored.order.id)
-            return f"{self._why_here(stored)}{f'; it has changed since, but {aside}' if aside else ''}."
+            untold = [_unfinished(row) for row in await self.state.shipments(store.name, stored.order.id)]
+            changed = f"it has changed since, but {aside}" if aside else None
+            return f"{'; '.join(part for part in (self._why_here(stored), *untold, changed) if part)}."
         if aside := await self.why_aside(store, order):
             return f"the store has it, but {aside}."
         return await self._why_not_here(store, order)
@@ -100,6 +103,15 @@ class Explanation:
         if store.name in await self.state.paused():
             return f"it is in the store and fit to be taken, but {store.name} is paused; `crossdock resume` ends that."
         return "it is in the store and fit to be taken; the next import brings it."
+
+
+def _unfinished(row: WriteBack) -> str | None:
+    """A clause about a shipment that the store doesn't know, or has refused."""
+    if row.is_finished and row.state is not WriteBackState.REFUSED:
+        return None
+    number = f", {row.shipment.tracking_number}" if row.shipment.tracking_number else ""
+    reason = f": {row.reason.rstrip('.')}" if row.reason else ""
+    return f"shipment {row.id} ({row.shipment.carrier}{number}) is {row.state.value}{reason}"
 
 
 def _day_and_time(moment: datetime) -> str:

@@ -256,15 +256,15 @@ class _Attempt:
         }
 
     async def _send(self, now: StoreView) -> StoreView | None:
-        shipment = self.row.shipment
+        shipment, before = self.row.shipment, self.row
         sending_at = max(self._desk.connector.http.server_time(), now.as_of)
         await self._save(step=Step.SEND, sending_at=sending_at, sent_number=shipment.tracking_number or "")
         try:
             receipt = await self._ask(partial(self._desk.connector.send, shipment))
         except RefusedError as error:
             return await self._refused_by_the_store(error)
-        except (ActionNeededError, RateLimitedError):  # nothing was done
-            await self._save(step=None, sending_at=None, sent_number=None)
+        except (ActionNeededError, RateLimitedError):  # nothing was done; an earlier sending may still arrive
+            await self._save(step=None, sending_at=before.sending_at, sent_number=before.sent_number)
             raise
         except CrossdockError as error:  # a mistake in the connector too: whether it arrived is open
             await self._save(step=None)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
-from crossdock.testing import FakePlatform
+from crossdock import Item, StoreShipment
+from crossdock.testing import FakeShippingPlatform
 from crossdock_sandbox import routes
 from crossdock_sandbox.answers import ApiRequest
 from crossdock_sandbox.record import lines_of
+from crossdock_sandbox.shipments_api import delete_shipment, post_shipment
 from crossdock_sandbox.store import SandboxStore
 
 
-class FakeBigCommerce(FakePlatform):
+class FakeBigCommerce(FakeShippingPlatform):
     """The simulated store behind the kit's own front."""
 
     unknown_id = "999999"
@@ -56,3 +59,40 @@ class FakeBigCommerce(FakePlatform):
             str(order["id"]): (str(order["status_id"]), sum(int(line["quantity"]) for line in order["lines"]))
             for order in orders
         }
+
+    def add_order_to_ship(self) -> str:
+        lines = [{"quantity": 3 + place, "address": place // 2} for place in range(4)]
+        return str(self.store.add_order(lines=lines, addresses=[{}, {"city": "Hobart"}]))
+
+    def shipments(self, order_id: str) -> Sequence[StoreShipment]:
+        return [
+            StoreShipment(
+                id=str(one.id),
+                consignment=str(one.order_address_id),
+                items=tuple(Item(str(item.order_product_id), item.quantity) for item in one.items),
+                tracking_number=one.tracking_number,
+            )
+            for one in self.store.shipments(int(order_id))
+        ]
+
+    def ship_by_hand(self, order_id: str, shipment: StoreShipment) -> None:
+        body = {
+            "order_address_id": int(shipment.consignment),
+            "items": [{"order_product_id": int(item.line), "quantity": item.quantity} for item in shipment.items],
+            "tracking_number": shipment.tracking_number or "",
+        }
+        asked = ApiRequest("POST", "", {}, {"content-type": "application/json"}, json.dumps(body).encode())
+        post_shipment(self.store, asked, int(order_id))
+
+    def delete_shipment(self, order_id: str, shipment_id: str) -> None:
+        delete_shipment(self.store, ApiRequest("DELETE", "", {}, {}, b""), int(order_id), int(shipment_id))
+
+    def choose_status(self, order_id: str) -> str:
+        self.store.set_status(int(order_id), 10)
+        return "10"
+
+    def mails(self, order_id: str) -> int:
+        return sum(mail.order_id == int(order_id) for mail in self.store.emails)
+
+    def rejection(self, words: str) -> web.Response:
+        return web.json_response([{"status": 400, "message": words}], status=400)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import pytest
 from contract.bigcommerce import FakeBigCommerce
-from crossdock.testing import ConnectorContract, FakePlatform
+from crossdock.testing import ConnectorContract, FakeShippingPlatform, WriteBackContract
 from crossdock_bigcommerce.connector import BigCommerce
 
 
-class TestBigCommerce(ConnectorContract):
+class TestBigCommerce(ConnectorContract, WriteBackContract):
     connector = BigCommerce
 
-    def platform(self) -> FakePlatform:
+    def platform(self) -> FakeShippingPlatform:
         return FakeBigCommerce()

@@ -53,7 +53,7 @@ class SeesADay(Shop):
 
 class MistakesAnOrder(Shop):
     def order_from_raw(self, raw: Raw) -> Order:
-        return super().order_from_raw({**raw, "units": 1 // (raw["id"] != 3)})
+        return super().order_from_raw({**raw, "placed": 1 // (raw["id"] != 3)})
 
 
 class CountsPlaces(Shop):

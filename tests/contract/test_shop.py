@@ -1,13 +1,13 @@
-"""A sound connector passes the contract."""
+"""A sound connector passes the contracts."""
 
 from __future__ import annotations
 
 from contract.shop import FakeShop, Shop
-from crossdock.testing import ConnectorContract, FakePlatform
+from crossdock.testing import ConnectorContract, FakeShippingPlatform, WriteBackContract
 
 
-class TestShop(ConnectorContract):
+class TestShop(ConnectorContract, WriteBackContract):
     connector = Shop
 
-    def platform(self) -> FakePlatform:
+    def platform(self) -> FakeShippingPlatform:
         return FakeShop()

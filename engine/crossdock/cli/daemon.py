@@ -58,9 +58,9 @@ def run(ctx: click.Context, log_format: logs.LogFormat) -> None:
 @click.argument("store")
 @pass_session
 def pause(session: Session, store: str) -> int:
-    """Stop scheduled imports of STORE, until `crossdock resume`.
+    """Stop scheduled imports and write-backs of STORE, until `crossdock resume`.
 
-    It is remembered over restarts. Commands by hand, such as `crossdock import`, say so and go on.
+    It is remembered over restarts. Commands by hand, such as `crossdock import` and `crossdock ship`, say so and go on.
     """
 
     async def work(engine: Engine) -> int:
@@ -75,7 +75,7 @@ def pause(session: Session, store: str) -> int:
 @click.argument("store")
 @pass_session
 def resume(session: Session, store: str) -> int:
-    """Let the scheduled imports of STORE go on after `crossdock pause`."""
+    """Let the scheduled imports and write-backs of STORE go on after `crossdock pause`."""
 
     async def work(engine: Engine) -> int:
         news = await engine.resume(store)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from crossdock.cli.outcomes import parcel_in_words
 from crossdock.cli.output import complain, json_line, printable, say, stdout, table, table_in_parts
 from crossdock.cli.session import Session, pass_session
 from crossdock.model import Address, Order, Stage, instant, order_to_json
+from crossdock.state.shipments import WriteBack, writeback_to_json
 
 if TYPE_CHECKING:
     from crossdock.engine import Engine, OrderReport
-    from crossdock.state import StoredOrder
+    from crossdock.state import Event, StoredOrder
 
 ITEMS_SHOWN = 4  # lines of an order in a table; `show` has all
 
@@ -169,10 +171,10 @@ def _in_one_line(address: Address) -> str:
 @click.command()
 @click.argument("store")
 @click.argument("order")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with the timeline.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with shipments and timeline.")
 @pass_session
 def show(session: Session, store: str, order: str, *, as_json: bool) -> int:
-    """Show one order of STORE, by the platform's id or its number, with its timeline.
+    """Show one order of STORE, by the platform's id or its number, with its shipments and its timeline.
 
     \b
     Examples:
@@ -197,6 +199,7 @@ def _report_json(report: OrderReport) -> dict[str, object]:
         "imported_at": instant(report.stored.imported_at),
         "updated_at": instant(report.stored.updated_at),
         "set_aside": report.aside,
+        "shipments": [writeback_to_json(row) for row in report.shipments],
         "timeline": [
             {"at": instant(event.at), "event": event.event, "details": event.details} for event in report.timeline
         ],
@@ -235,14 +238,39 @@ def _print_report(report: OrderReport) -> None:
                 for line in consignment.lines
             ],
         )
+    if report.shipments:
+        say("\nshipments")
+    for row in report.shipments:
+        say(f"  {_shipment_in_words(row, order)}")
     say("\ntimeline")
     for event in report.timeline:
-        details = "; ".join(f"{name}: {_words(name, value)}" for name, value in event.details.items())
-        say(f"  {instant(event.at)}  {event.event}  {details}".rstrip())
+        say(f"  {instant(event.at)}  {event.event.replace('_', ' ')}  {_details_in_words(event)}".rstrip())
+
+
+def _shipment_in_words(row: WriteBack, order: Order) -> str:
+    """`7 · confirmed · 2 × MUG-1 by Sendle, S1 · https://…`, and what is to be known of it."""
+    lines = {line.id: line for one in order.consignments if one.id == row.shipment.consignment for line in one.lines}
+    parts = (str(row.id), row.state.value, parcel_in_words(row, lines), row.shipment.tracking_link, row.reason)
+    return " · ".join(part for part in parts if part)
+
+
+LISTS = ("fields", "lines")  # other details of two values are what it was and what it is
+FOR_MACHINES = ("request", "as_of")  # in the timeline's JSON
+
+
+def _details_in_words(event: Event) -> str:
+    hidden = (*FOR_MACHINES, "error") if "reason" in event.details else FOR_MACHINES  # the reason says it in words
+    return "; ".join(
+        f"{name.replace('_', ' ')}: {_words(name, value)}"
+        for name, value in event.details.items()
+        if value is not None and name not in hidden
+    )
 
 
 def _words(name: str, value: object) -> str:
-    return (", " if name == "fields" else " → ").join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return (", " if name in LISTS else " → ").join(map(str, value))
+    return str(value).rstrip(".") if name == "reason" else str(value)
 
 
 @click.command()

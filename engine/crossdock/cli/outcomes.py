@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,19 +118,33 @@ async def settled(engine: Engine, rows: Sequence[WriteBack]) -> list[WriteBack]:
     stores: dict[str, set[int]] = {}
     for row in rows:
         stores.setdefault(row.store, set()).add(row.id)
-    results = await asyncio.gather(
-        *(
-            engine.dispatch.tell(store, shipments, within_s=WAIT_S, waiting=complain)
-            for store, shipments in stores.items()
-        ),
-        return_exceptions=True,  # each comes to its end before the database is closed
-    )
+    with _without_log():
+        results = await asyncio.gather(
+            *(
+                engine.dispatch.tell(store, shipments, within_s=WAIT_S, waiting=complain)
+                for store, shipments in stores.items()
+            ),
+            return_exceptions=True,  # each comes to its end before the database is closed
+        )
     now: dict[int, WriteBack] = {}
     for result in results:
         if isinstance(result, BaseException):
             raise result
         now.update({row.id: row for row in result})
     return [now[row.id] for row in rows]
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Until the block ends the log leaves out, unless -v asks for it, what the outcomes say in any case."""
+    log = logging.getLogger("crossdock.writeback")
+    before = log.level
+    if not log.isEnabledFor(logging.INFO):
+        log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def is_told(row: WriteBack) -> bool:

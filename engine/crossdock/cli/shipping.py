@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crossdock.cli import outcomes
-from crossdock.cli.outcomes import contents_of, outcomes_of, parcel_in_words, print_json, tell_of_pauses, waited_for
+from crossdock.cli.outcomes import contents_of, outcomes_of, print_json, tell_of_pauses, waited_for
 from crossdock.cli.output import complain, json_line, say
 from crossdock.cli.parcel_list import Row, parcels_in, read_lines
 from crossdock.cli.session import Session, pass_session
@@ -124,7 +124,7 @@ def ship(
         if label is not None:
             _check_label(engine, carrier, label)
         if dry_run:
-            _tell_preview(store, carrier, request, await engine.dispatch.preview(store, request))
+            await _tell_preview(engine, store, request, await engine.dispatch.preview(store, request))
             return 0
         await tell_of_pauses(engine, [store])
         done = await engine.dispatch.ship(store, request, waiting=complain)
@@ -149,16 +149,16 @@ def _warn(done: Shipped) -> None:
         complain(f"{done.row.store}: order {done.row.number}: {warning}")
 
 
-def _tell_preview(store: str, carrier: str, request: ShipRequest, preview: Preview) -> None:
+async def _tell_preview(engine: Engine, store: str, request: ShipRequest, preview: Preview) -> None:
     """Prints what shipping would do."""
     start = f"{store}: order {preview.number}: "
     if preview.repeats is not None:
-        before = preview.repeats
-        say(f"{start}already said: shipment {before.id}, {parcel_in_words(before, {})}, is {before.state.value}.")
+        (before,) = await outcomes_of(engine, [preview.repeats])
+        say(before.in_words("already said: "))
     elif preview.plan is not None:
         lines = {line.id: line for line in preview.plan.consignment.lines}
         number = f", {request.tracking}" if request.tracking else ""
-        say(f"{start}would be shipped: {contents_of(preview.plan.items, lines)} by {carrier}{number}.")
+        say(f"{start}would be shipped: {contents_of(preview.plan.items, lines)} by {request.carrier}{number}.")
         for warning in preview.plan.warnings:
             complain(f"{start}{warning}")
         status = preview.status.name
@@ -210,9 +210,9 @@ def _write_privately(file: Path, content: bytes) -> None:
 
 
 def _ship_list(session: Session, file: str, *, wait: bool, as_json: bool) -> int:
-    content = click.get_binary_stream("stdin").read() if file == "-" else Path(file).read_bytes()
     name = "stdin" if file == "-" else file
-    rows = parcels_in(content, name)
+    with click.open_file(file, "rb") as opened:
+        rows = parcels_in(opened.read(), name)
     config = session.config()
     stores = {*config.stores, *session.reading.broken_stores}
     only = next(iter(stores)) if len(stores) == 1 else None

@@ -14,11 +14,14 @@ from crossdock.clock import span
 from crossdock.errors import CrossdockError
 from crossdock.model import instant
 from crossdock.state import run_to_json
+from crossdock.state.shipments import UNFINISHED, WriteBackState
 
 if TYPE_CHECKING:
     from crossdock.config import StoreConfig
     from crossdock.connector import Access
     from crossdock.engine import Engine, StoreReport
+
+UNTOLD = tuple(state for state in WriteBackState if state in UNFINISHED)
 
 
 @click.command()
@@ -136,7 +139,25 @@ def _why(one: StoreReport) -> str:
     """What is wrong with a store; its name, with which each message begins, stands in the row already."""
     failure = one.failure.words.removeprefix(f"{one.config.name}: ") if one.failure else ""
     aside = f"{one.set_aside} set aside, see `crossdock import`" if one.set_aside else ""
-    return "; ".join(words for words in (failure, aside) if words)
+    return "; ".join(words for words in (failure, aside, _untold(one), _refused(one)) if words)
+
+
+def _untold(one: StoreReport) -> str:
+    """`3 shipments still to be told to the store (2 pending, 1 uncertain)`."""
+    counts = {state.value: one.writebacks[state] for state in UNTOLD if one.writebacks.get(state)}
+    shipments = _shipments(sum(counts.values()))
+    listed = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return f"{shipments} still to be told to the store ({listed})" if counts else ""
+
+
+def _refused(one: StoreReport) -> str:
+    refused = one.writebacks.get(WriteBackState.REFUSED, 0)
+    see = f"see `crossdock writebacks --state refused --store {one.config.name}`"
+    return f"{_shipments(refused)} refused, {see}" if refused else ""
+
+
+def _shipments(count: int) -> str:
+    return f"{count} shipment{'' if count == 1 else 's'}"
 
 
 def _as_json(one: StoreReport, following: datetime | None) -> dict[str, object]:
@@ -155,5 +176,6 @@ def _as_json(one: StoreReport, following: datetime | None) -> dict[str, object]:
         "lag_s": None if one.lag is None else int(one.lag.total_seconds()),
         "backlog": one.backlog,
         "set_aside": one.set_aside,
+        "writebacks": {state.value: one.writebacks.get(state, 0) for state in (*UNTOLD, WriteBackState.REFUSED)},
         "quota_left": run and run.traffic.quota_left,
     }
