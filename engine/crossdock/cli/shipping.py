@@ -14,13 +14,7 @@ from crossdock.cli.outcomes import contents_of, outcomes_of, print_json, tell_of
 from crossdock.cli.output import complain, json_line, say
 from crossdock.cli.parcel_list import Row, parcels_in, read_lines
 from crossdock.cli.session import Session, pass_session
-from crossdock.errors import (
-    ActionNeededError,
-    CrossdockError,
-    RetryableError,
-    StateError,
-    UsageError,
-)
+from crossdock.errors import CrossdockError, StateError, UsageError
 from crossdock.shipping import ShipRequest
 from crossdock.state.shipments import WriteBack, WriteBackState, writeback_to_json
 
@@ -29,8 +23,6 @@ if TYPE_CHECKING:
 
     from crossdock.dispatch import Preview, Shipped
     from crossdock.engine import Engine
-
-FAILURES = 2  # rows in a row for which a store can't be asked; its others wait for another time
 
 
 def _said(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -144,9 +136,9 @@ def _lead(done: Shipped) -> str:
     return "" if done.is_new else "already said: "
 
 
-def _warn(done: Shipped) -> None:
+def _warn(done: Shipped, at: str = "") -> None:
     for warning in done.warnings:
-        complain(f"{done.row.store}: order {done.row.number}: {warning}")
+        complain(f"{at}{done.row.store}: order {done.row.number}: {warning.rstrip('.')}.")
 
 
 async def _tell_preview(engine: Engine, store: str, request: ShipRequest, preview: Preview) -> None:
@@ -160,7 +152,7 @@ async def _tell_preview(engine: Engine, store: str, request: ShipRequest, previe
         number = f", {request.tracking}" if request.tracking else ""
         say(f"{start}would be shipped: {contents_of(preview.plan.items, lines)} by {request.carrier}{number}.")
         for warning in preview.plan.warnings:
-            complain(f"{start}{warning}")
+            complain(f"{start}{warning.rstrip('.')}.")
         status = preview.status.name
         become = f"go from {status} to {preview.becomes.name}" if preview.becomes else f"stay at {status}"
         say(f"{start}it would {become}, and the store e-mails the buyer as its own settings say.")
@@ -230,7 +222,6 @@ class _List:
         self._engine = engine
         self._file = file
         self._only = only
-        self._failures: Counter[str] = Counter()  # in a row, by store
         self._made: list[tuple[Row, Shipped]] = []
 
     async def ship(self, rows: Sequence[Row], *, wait: bool, as_json: bool) -> int:
@@ -262,18 +253,14 @@ class _List:
         store = row.store or self._only
         if store is None:
             return f"its store is missing; the stores are {', '.join(sorted(self._engine.config.stores))}."
-        if self._failures[store] >= FAILURES:
-            return f"{store}: not tried, since the rows before it failed; say it again later."
         try:
             done = await self._engine.dispatch.ship(store, row.request, waiting=complain)
         except StateError:
             raise
         except CrossdockError as error:
-            self._failures[store] += isinstance(error, RetryableError | ActionNeededError)
             return str(error)
-        self._failures[store] = 0
         self._made.append((row, done))
-        _warn(done)
+        _warn(done, f"{self._at(row)}: ")
         return None
 
     def _sum_up(self, rows: Sequence[WriteBack], *, not_shipped: int) -> None:
