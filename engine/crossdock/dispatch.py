@@ -29,6 +29,7 @@ from crossdock.errors import (
     RateLimitedError,
     RefusedError,
     RetryableError,
+    UnreachableError,
     UsageError,
     did_you_mean,
 )
@@ -45,6 +46,7 @@ from crossdock.writeback import Desk, OvertakenError, put_off, tell_store
 FRESH = timedelta(seconds=10)  # a view of an order that is older is asked for again before it's shipped (rule W1)
 CARRIER_S = 120.0  # for one answer of a carrier: somebody waits at the packing bench
 ASK_S = 20.0  # for a store that is asked how an order stands before it's shipped: somebody stands there with the parcel
+MUTE_S = 30.0  # for which a store that couldn't be asked isn't asked how orders stand
 WATCH_S = 0.2  # between looks whether another process has told the store meanwhile
 FAILURES = 2  # orders in a row that can't be told to a store, after which the others wait too: it's the store
 CHANGED_TRIES = 20  # to change a shipment that a worker is changing at the same time, a step a try
@@ -93,6 +95,7 @@ class Dispatch:
     events: Events
     clock: Clock
     new: asyncio.Event = field(default_factory=asyncio.Event)
+    _mute_until: dict[str, float] = field(default_factory=dict)  # of stores that couldn't be asked just now
 
     # --- making a shipment ---
 
@@ -107,16 +110,14 @@ class Dispatch:
         stored = await self._held(store, request.order)
         packing = await self._packing(store, stored, request, carrier)
         if (before := packing.said_before()) is not None:
-            return Shipped(before, is_new=False)
+            return await self._said_again(before)
         viewed = await self._viewed(store, stored)
         order, view = viewed.order, viewed.view
         async with self.state.lock(name, LockPurpose.SHIP, waiting):
             packing = await self._packing(store, stored, request, carrier)
-            if (before := packing.said_before()) is not None:
-                return Shipped(before, is_new=False)
-            plan = packing.plan(order, view)
+            plan = packing.said_before() or packing.plan(order, view)
             if isinstance(plan, WriteBack):
-                return Shipped(plan, is_new=False)
+                return await self._said_again(plan)
             row = await self._made(store, order, carrier, request, plan)
         await self.events.tell("shipment_created", [{"shipment": writeback_to_json(row)}])
         self.new.set()
@@ -144,6 +145,13 @@ class Dispatch:
         becomes = None if target is None or target.id == view.status.id else target
         plan = replace(plan, warnings=(*viewed.warnings, *plan.warnings))
         return Preview(order.number, view.status, becomes=becomes, plan=plan)
+
+    async def _said_again(self, row: WriteBack) -> Shipped:
+        """What was said before; the store is tried at once, if it's still to be told."""
+        if row.next_try is not None and row.next_try > self.clock.now():
+            row = await self.state.advance(replace(row, next_try=self.clock.now()), (), self.clock.now()) or row
+            self.new.set()
+        return Shipped(row, is_new=False)
 
     def _perhaps_misspelt(self, carrier: CarrierConfig) -> tuple[str, ...]:
         """A hint where the name of a carrier without an entry is close to one that has one."""
@@ -196,18 +204,28 @@ class Dispatch:
         if abs(connector.http.server_time() - stored.as_of) <= FRESH and is_whole:
             return held
         try:
-            async with asyncio.timeout(ASK_S):
-                await self._prove(store, connector)
-                found = await self._looked(store, connector, stored.order.id)
-        except (TimeoutError, RetryableError, CredentialsError, PermissionMissingError) as error:
+            return await self._asked(store, connector, stored)
+        except (RetryableError, CredentialsError, PermissionMissingError) as error:
             if not is_whole:
                 raise
-            is_slow = isinstance(error, TimeoutError)
-            why = f"it did not answer within {ASK_S:.0f} s" if is_slow else _clause(error, store)
-            seen = ago(self.clock.now() - stored.as_of)
+            why, seen = _clause(error, store), ago(self.clock.now() - stored.as_of)
             return replace(
                 held, warnings=(f"the store can't be asked how the order stands ({why}); it was seen {seen}",)
             )
+
+    async def _asked(self, store: StoreConfig, connector: AnyConnector, stored: StoredOrder) -> _Viewed:
+        """The order as the store shows it now. One that has just failed isn't asked: a whole list may be waiting."""
+        if self.clock.monotonic() < self._mute_until.get(store.name, 0.0):
+            raise UnreachableError(f"{store.name}: it could not be asked a moment ago.")
+        try:
+            async with asyncio.timeout(ASK_S):
+                await self._prove(store, connector)
+                found = await self._looked(store, connector, stored.order.id)
+        except (TimeoutError, RetryableError) as error:
+            self._mute_until[store.name] = self.clock.monotonic() + MUTE_S
+            if isinstance(error, RetryableError):
+                raise
+            raise UnreachableError(f"{store.name}: it did not answer within {ASK_S:.0f} s.") from error
         if found is None:
             raise RefusedError(f"{store.name}: the store has no order {stored.order.number} any more.")
         return _Viewed(*found)
@@ -293,8 +311,10 @@ class Dispatch:
         self._writing(name)
 
         async def changed(row: WriteBack) -> WriteBack | None:
-            if row.state in DROPPED or row.is_voiding:
+            if row.state is WriteBackState.VOIDED or row.is_voiding:
                 return None
+            if row.state is WriteBackState.REFUSED:  # the store has nothing of it; its carrier may
+                return replace(row, state=WriteBackState.VOIDED, is_voiding=True, reason=await self._released(row))
             return self._reopened(replace(row, is_voiding=True))
 
         return await self._changed(name, shipment, changed, event="to_be_voided")

@@ -63,6 +63,7 @@ def _tell(store: StoreConfig, result: Access | CrossdockError) -> int:
     known = [account.identity, account.timezone, account.currency, account.weight_unit]
     details = ", ".join(fact for fact in known if fact)
     lacking = {missing.needed_for.value for missing in result.missing}
+    lacking |= set() if store.connector.writes_back() else {"write_back"}
     may = [words for purpose, words in (("import", "import"), ("write_back", "write-back")) if purpose not in lacking]
     allowed = f"its key allows {' and '.join(may)}" if may else "its key allows neither import nor write-back"
     say(f"{store.name}: {store.connector.title} store “{account.name}” ({details}); {allowed}.")
