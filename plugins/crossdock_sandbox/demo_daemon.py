@@ -43,10 +43,14 @@ class News:
 
 
 class Daemon:
-    """The running daemon. What it has to say is told as it's read: by `until`, `follow` and `stop`."""
+    """The running daemon. What it has to say is told as it's read: by `until`, `follow` and `stop`.
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    News that match `untold` pass in silence.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, untold: re.Pattern[str] | None = None) -> None:
         self._process = process
+        self._untold = untold
 
     async def until(self, *expected: str, patience_s: float) -> None:
         """Returns once the daemon has had news that begin with each of these; they are told in this order.
@@ -102,20 +106,21 @@ class Daemon:
         """The next line that says something new; None at the end. Runs that found nothing new pass in silence."""
         assert self._process.stderr is not None
         while line := await self._process.stderr.readline():
-            if news := _news_of(line):
+            news = _news_of(line)
+            if news and not (self._untold and self._untold.fullmatch(news.words)):
                 return news
         return None
 
 
 @asynccontextmanager
-async def daemon(config: Path) -> AsyncGenerator[Daemon, None]:
+async def daemon(config: Path, untold: re.Pattern[str] | None = None) -> AsyncGenerator[Daemon, None]:
     """`crossdock run`; if it still runs at the end of the block, because something went wrong, it is killed."""
     announce_command("crossdock run")
     process = await asyncio.create_subprocess_exec(
         *CROSSDOCK, "-c", str(config), "run", "--log-format", "json", stderr=asyncio.subprocess.PIPE
     )
     try:
-        yield Daemon(process)
+        yield Daemon(process, untold)
     finally:
         if process.returncode is None:
             process.kill()

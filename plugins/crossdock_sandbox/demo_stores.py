@@ -41,6 +41,25 @@ class Shop:
             order_id for status in OPEN_STATUSES for order_id in self.store.order_ids(status_id=status, archived=False)
         )
 
+    def goods(self, order_id: int) -> tuple[tuple[str, int], ...]:
+        """Line ids with the units that are to be packed; nothing for an order that isn't plain goods to one place."""
+        order = self.store.order(order_id)
+        places, lines = order["consignments"], order["lines"]
+        is_plain = all(line["type"] == "physical" and not line["is_bundled_product"] for line in lines)
+        if len(places["shipping"]) + len(places["pickups"]) != 1 or not is_plain:
+            return ()
+        left = ((str(line["id"]), int(line["quantity"]) - int(line["quantity_refunded"])) for line in lines)
+        return tuple((line, units) for line, units in left if units)
+
+    def is_pickup(self, order_id: int) -> bool:
+        """Whether the buyer chose to collect the order."""
+        return bool(self.store.order(order_id)["consignments"]["pickups"])
+
+    @property
+    def is_down(self) -> bool:
+        """Whether something is still to go wrong with requests."""
+        return any(not fault.is_spent for fault in self.store.faults)
+
     def sell(self) -> str:
         """A buyer places an order."""
         product, buyer = self.random.choice(PRODUCTS), shopper(self.random)
@@ -75,6 +94,11 @@ class Shop:
         """From now on the store's API answers nothing but errors."""
         self.store.faults.add("503", times=None)
         return f"The server of {self.name} breaks down: it answers 503 to every request."
+
+    def lose_answer(self, order_id: int) -> str:
+        """The order's next shipment takes effect in the store, and the answer that says so is lost."""
+        self.store.faults.add("reset-after", method="POST", path=f"^/v2/orders/{order_id}/shipments$")
+        return f"The line breaks just when {self.name} has taken a shipment of order {order_id} and is about to answer."
 
     def repair(self) -> str:
         """The store's API works again."""
@@ -111,7 +135,9 @@ def _a_deed(shops: Sequence[Shop]) -> str:
         shop.store.requests.clear()  # nobody looks at them, and there are some each second
     random = shops[0].random
     shop = random.choice(shops)
-    deeds = [shop.sell, shop.sell, shop.sell, shop.note]
-    if len(shop.to_pack()) > FEW:
+    deeds = [shop.sell, shop.sell, shop.sell]
+    if to_pack := shop.to_pack():  # somebody who tries the commands may ship them all
+        deeds.append(shop.note)
+    if len(to_pack) > FEW:
         deeds.append(shop.cancel)
     return random.choice(deeds)()

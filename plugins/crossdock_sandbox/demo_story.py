@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import shlex
 import signal
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -18,13 +20,16 @@ import click
 import msgspec
 
 from .demo_daemon import CROSSDOCK, Daemon, daemon
+from .demo_shipping import HEADINGS, Books, Deed, Key, WriteBack, bench, compare, packing
 from .demo_stores import OPEN_STATUSES, Shop, life
-from .demo_words import DemoError, agree, announce, announce_command, complain
+from .demo_words import DemoError, agree, announce, announce_command, complain, show, show_table
+from .documented import STATUSES
 from .server import Running, serve
 from .store import SandboxStore
 
 EVERY = "1s"
 PAUSE_S = 4.0  # between two things that happen, so that one can read what came of the first
+SHIPS_EVERY = 3  # things that happen between two scenes at the packing bench
 PATIENCE_S, PATIENCE_PER_ORDER_S = 60.0, 0.05  # for what the daemon is waited for: many times what it takes
 LONGEST_LINE = 2**24  # bytes; an order of a hundred lines is far shorter
 
@@ -53,7 +58,7 @@ async def _demo(stores: Mapping[str, SandboxStore], *, once: bool) -> None:
     async with _opened(stores) as (shops, config):
         sizes = ", ".join(f"{shop.name} ({len(shop.store.order_ids()):,} orders)" for shop in shops)
         announce(f"Simulated BigCommerce stores are open: {sizes}.")
-        async with daemon(config) as running:
+        async with daemon(config, _left_to_chance(shops) if once else None) as running:
             demo = Demo(shops, config, running)
             await demo.see("crossdock", "ready")
             try:
@@ -61,6 +66,11 @@ async def _demo(stores: Mapping[str, SandboxStore], *, once: bool) -> None:
             except asyncio.CancelledError:
                 await running.stop()
                 raise
+
+
+def _left_to_chance(shops: Sequence[Shop]) -> re.Pattern[str]:
+    """News that would make no two demos alike: whether an import meets what the bench ships before it's all told."""
+    return re.compile(rf"{shops[1].name}: [\d,]+ updated")
 
 
 def _stop_on_signals() -> None:
@@ -102,6 +112,7 @@ def _stores_yaml(served: Mapping[str, Running]) -> str:
     for name, store in served.items():
         lines += [f"  {name}:", "    connector: bigcommerce", "    settings:"]
         lines += [f"      {key}: {getattr(store, key)}" for key in ("api_path", "client_id", "access_token")]
+        lines += ["      pickup_in_store: true"]
     return "\n".join([*lines, ""])
 
 
@@ -116,7 +127,9 @@ class Demo:
     async def once(self) -> None:
         """All of it without waiting for show. Raises DemoError unless everything was seen and the stores agree."""
         first, fragile, last = self.shops
+        books = Books(self.shops)
         await self.see(*(f"{shop.name}: {len(shop.to_pack()):,} imported" for shop in self.shops))
+        deeds = await self._ship(fragile)
         announce(f"\n{fragile.break_down()}")
         announce(first.sell())
         announce(last.cancel())
@@ -124,17 +137,27 @@ class Demo:
         announce(f"\n{fragile.repair()}")
         await self.see(f"{fragile.name}: is back")
         await self._crossdock("stores", fields=(1, 2, 4, 8))
-        await self._crossdock("orders", "--store", last.name, "--stage", "awaiting", fields=(1, 2, 8))
+        await self._crossdock("orders", "--store", last.name, "--search", "bowl", fields=(1, 2, 8))
         await self.daemon.stop()
-        await self._compare()
+        held = await self._held()
+        self._compare_orders(held)
+        await self._compare_shipments(deeds, books, {key: status for key, (status, _) in held.items()})
+        click.echo("Next: `crossdock demo` to watch it go on, or docs/tutorial/first-import.md for your own store.")
 
     async def stay(self) -> None:
         """Goes on until it's cancelled, with orders arriving and a store that fails now and then."""
         self._invite()
         await self.daemon.follow(PAUSE_S)
-        for words in life(self.shops):
+        scenes = bench(self.shops[1:])  # the first one's orders are left to whoever tries the commands
+        for step, words in enumerate(life(self.shops), start=1):
             announce(words)
             await self.daemon.follow(PAUSE_S)
+            if step % SHIPS_EVERY == 1 and (scene := next(scenes)):
+                announce(scene.begin())
+                for deed in scene.deeds:
+                    with suppress(DemoError):  # it says itself why: somebody else may have shipped or cancelled that
+                        await self._type(deed)
+                await self.daemon.follow(PAUSE_S)
 
     async def see(self, *expected: str) -> None:
         """Returns once the daemon has said all of this; see `Daemon.until`."""
@@ -152,6 +175,8 @@ class Demo:
             "stores",
             "orders --stage awaiting",
             f"show {shop.name} {here[0]}",
+            f"ship {shop.name} {here[0]} --carrier DHL --tracking D1",
+            "writebacks",
             f"why {shop.name} {elsewhere[0]}",
             f"pause {shop.name}",
         ):
@@ -183,9 +208,41 @@ class Demo:
         if code:
             raise DemoError(f"`crossdock {shlex.join(arguments)}` failed.")
 
-    async def _compare(self) -> None:
+    async def _ship(self, shop: Shop) -> list[Deed]:
+        """A round at the packing bench. Raises DemoError unless the daemon tells the store of all that was done."""
+        done: list[Deed] = []
+        made, latest = count(1), dict[int, int]()  # crossdock's own ids of shipments, the latest by order
+        for scene in packing(shop, count(1)):
+            announce(f"\n{scene.begin()}")
+            for deed in scene.deeds:
+                await self._type(deed)
+                if deed.command[0] == "ship":
+                    latest[deed.order] = next(made)
+            about = [f"{shop.name}: shipment {latest[deed.order]} of order {deed.order}" for deed in scene.deeds]
+            waits = [f"{each} waits" for each in about] if scene.loses_answer else []
+            await self.see(*waits, *(f"{each}: confirmed" for each in about))
+            for deed in scene.deeds:
+                self._check_status(deed)
+            done += scene.deeds
+        return done
+
+    def _check_status(self, deed: Deed) -> None:
+        stands = deed.shop.store.order(deed.order)["status_id"]
+        if stands != deed.becomes:
+            raise DemoError(
+                f"Order {deed.order} is {STATUSES[stands].name} in {deed.shop.name}, where "
+                f"{STATUSES[deed.becomes].name} is right."
+            )
+
+    async def _type(self, deed: Deed) -> None:
+        """Runs what is typed at the bench, and shows what it prints."""
+        announce_command(f"crossdock {shlex.join(deed.command)}", apart=False)
+        async with self._lines(*deed.command) as lines:
+            async for line in lines:
+                show(line.decode().rstrip("\n"))
+
+    def _compare_orders(self, here: Mapping[Key, tuple[int, int]]) -> None:
         """Holds crossdock's orders against the stores' own books, and says what came of it."""
-        here = await self._held()
         there = {(shop.name, order_id): entry for shop in self.shops for order_id, entry in shop.books().items()}
         to_pack = {key for key, (status, _) in there.items() if status in OPEN_STATUSES}
         missing = to_pack - here.keys()
@@ -195,9 +252,25 @@ class Demo:
             raise DemoError(f"The stores do not agree: {len(missing)} missing, {len(wrong)} wrong; see {first}.")
         agree(f"\nThe stores agree: all of their {len(to_pack):,} open orders are here,")
         agree(f"and all {len(here):,} orders that are here are as the stores have them.")
-        click.echo("Next: `crossdock demo` to watch it go on, or docs/tutorial/first-import.md for your own store.")
 
-    async def _held(self) -> Mapping[tuple[str, str], tuple[int, int]]:
+    async def _compare_shipments(self, deeds: Sequence[Deed], books: Books, statuses: Mapping[Key, int]) -> None:
+        """Holds crossdock's shipments against the stores' own books, and says what came of it."""
+        async with self._lines("writebacks", "--json") as lines:
+            rows = msgspec.json.decode(await lines.read(), type=list[WriteBack])
+        compared = compare(deeds, rows, statuses, books)
+        click.echo()
+        show_table(HEADINGS, [each.row for each in compared])
+        complaints = [
+            f"The stores do not agree about {' '.join(each.key)}: {differences}."
+            for each in compared
+            if (differences := "; ".join(each.differences))
+        ]
+        if complaints:
+            raise DemoError("\n".join(complaints))
+        parcels = sum(len(each.kept.parcels) for each in compared)
+        agree(f"The store got each of these {parcels} parcels once, and the buyers one e-mail about each.")
+
+    async def _held(self) -> Mapping[Key, tuple[int, int]]:
         """Status and units of each order by what crossdock tells."""
         held = {}
         async with self._lines("orders", "--format", "jsonl") as lines:
