@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from contract.bigcommerce import FakeBigCommerce
 from crossdock.testing import ConnectorContract, FakeShippingPlatform, WriteBackContract
 from crossdock_bigcommerce.connector import BigCommerce

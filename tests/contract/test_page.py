@@ -9,26 +9,39 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from contract.courier import FakeCourier
 from contract.shop import FakeShop
-from crossdock.testing import ConnectorContract, FakePlatform
+from crossdock import testing
+from crossdock.testing import CarrierContract, ConnectorContract, FakeCarrier, FakeShippingPlatform, WriteBackContract
 from docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "reference" / "testing.md"
-TESTS = {name: test for name, test in vars(ConnectorContract).items() if name.startswith("test_")}
 
 
-def test_every_test_is_on_the_page_in_its_own_words() -> None:
+def guarantees_of(contract: type) -> dict[str, object]:
+    return {name: test for name, test in vars(contract).items() if name.startswith("test_")}
+
+
+@pytest.mark.parametrize("contract", [ConnectorContract, WriteBackContract, CarrierContract])
+def test_every_test_is_on_the_page_in_its_own_words(contract: type) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    for name, test in TESTS.items():
+    for name, test in guarantees_of(contract).items():
         guarantee, advice = (" ".join(part.split()) for part in (inspect.getdoc(test) or "").split("\n\n"))
         assert f"| `{name}` | {guarantee} | {advice} |" in text
 
 
-def test_all_that_a_fake_platform_has_is_on_the_page() -> None:
-    names = {name for name in (*dir(FakePlatform), *vars(FakeShop())) if not name.startswith("_")} - {"sales"}
+@pytest.mark.parametrize(("kind", "fake"), [(FakeShippingPlatform, FakeShop), (FakeCarrier, FakeCourier)])
+def test_all_that_a_fake_has_is_on_the_page(kind: type, fake: type) -> None:
+    names = {name for name in (*dir(kind), *vars(fake())) if not name.startswith("_")} - {"sales", "parcels"}
     assert {"settings", "clock"} <= names
     text = PAGE.read_text(encoding="utf-8")
     assert [name for name in sorted(names) if not re.search(rf"`(self\.)?{name}\b", text)] == []
+
+
+def test_all_that_the_kit_offers_is_on_the_page() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert [name for name in testing.__all__ if f"`{name}`" not in text] == []
 
 
 def test_the_example_passes_with_pytest_alone(tmp_path: Path) -> None:
@@ -51,4 +64,4 @@ def test_the_example_passes_with_pytest_alone(tmp_path: Path) -> None:
         timeout=300,
         check=False,
     )
-    assert f"{len(TESTS)} passed" in done.stdout, done.stdout + done.stderr
+    assert f"{len(guarantees_of(ConnectorContract))} passed" in done.stdout, done.stdout + done.stderr

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
+from aiohttp import web
+
 from crossdock.shipment import StoreShipment
 from crossdock.testing.service import FakeService
 
@@ -68,3 +70,24 @@ class FakeShippingPlatform(FakePlatform):
         """How many e-mails the buyer got about an order; 0 for a platform that sends none."""
         del order_id
         return 0
+
+
+class FakeCarrier(FakeService):
+    """One account with a carrier, as far as its class sees it."""
+
+    @abstractmethod
+    def bookings(self) -> Sequence[str]:
+        """The tracking numbers of all parcels that it has, as often as it has them, and without those taken back."""
+
+
+class NoService(FakeCarrier):
+    """What a carrier that asks nobody speaks to."""
+
+    def settings(self) -> Mapping[str, object]:
+        return {}
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        raise AssertionError(f"{request.method} {request.path} was asked of nobody: give a FakeCarrier in platform().")
+
+    def bookings(self) -> Sequence[str]:
+        return ()

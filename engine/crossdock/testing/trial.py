@@ -116,8 +116,9 @@ class Installation:
         if left:
             await asyncio.wait(left, timeout=PATIENCE_S)
             return "did not end" if job in left else f"left {len(left)} task(s) behind"
-        is_over = job.cancelled() or len(self.platform.asked) < number
-        return "" if is_over else end_of(job.exception())
+        if job.cancelled() or len(self.platform.asked) < number:
+            return ""
+        return "went on" if job.exception() is None else f"failed with {job.exception()!r}"
 
     async def differences(self, truth: Mapping[str, tuple[str, int]]) -> str:
         """How what crossdock holds differs from the platform's truth, in words; nothing if it doesn't."""
