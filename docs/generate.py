@@ -28,7 +28,6 @@ from crossdock import errors, hooks
 from crossdock.cli.main import crossdock as command_line
 from crossdock.cli.session import Session
 from crossdock.config import json_schema
-from crossdock.connector import Connector
 from crossdock.model import (
     Address,
     Consignment,
@@ -222,7 +221,10 @@ MEANINGS = {
     "barcode": "EAN, UPC or GTIN",
     "bin": "where it lies in the warehouse",
     "bound_at": "when the name was bound to the account: at its first import",
+    "carrier_requests.made_at": "when the parcel was first asked for",
+    "carrier_requests.said": "the carrier and the parcel, as they were said",
     "channel": "the sales channel, as the platform names it",
+    "collected_at": "when somebody said that the buyer has collected it",
     "colour": "found among the options, see `product_options`",
     "connector": "the platform's connector",
     "consignments.kind": "`shipping`, `pickup` or `digital`",
@@ -234,6 +236,7 @@ MEANINGS = {
     "customer_phone": "of the buyer",
     "derivation": "the mapping that the row was made with",
     "digest": "by which an unchanged order is recognised",
+    "created_at": "when it was made",
     "ended_at": "null while it goes on",
     "erased_at": "when the buyer's personal data was erased; null again once the store has changed the order",
     "gift_message": "what the buyer wants written on the card",
@@ -241,6 +244,8 @@ MEANINGS = {
     "hs_code": "customs tariff number, found among the options",
     "imported_at": "when crossdock first saved it",
     "key": "crossdock's own number of the row",
+    "labels.content": "the label itself",
+    "labels.media_type": "what the label is, such as `application/pdf`",
     "lines.name": "the product's",
     "modified_at": "by the platform",
     "number": "what people call the order",
@@ -276,6 +281,9 @@ MEANINGS = {
     "set_asides.error": "what could not be understood: a field and what was expected, no buyer's value",
     "set_asides.raw": "JSON as the platform sent it, compressed by zlib; empty once it was erased",
     "set_asides.seen_at": "when crossdock first saved this raw",
+    "shipment": "`shipments.id`",
+    "shipment_lines.quantity": "how many units of it",
+    "shipments.sets_aside": "1 if the goods wait to be collected",
     "shipping_allowed": "1 if the platform's status lets goods leave",
     "size": "found among the options, see `product_options`",
     "sku": "the merchant's own code of the product",
@@ -285,9 +293,13 @@ MEANINGS = {
     "status_name": "the platform's",
     "store": "the store's name",
     "stores.name": "as in `stores.yaml`",
-    "timeline.event": "`imported`, `updated`, `set_aside`, `gone` or `erased`",
+    "timeline.event": "what happened, see below",
     "timeline.id": "in the order in which things happened",
+    "tracking_link": "the page on which the parcel can be followed",
+    "tracking_number": "as it is now",
     "updated_at": "when one of its fields last changed here",
+    "writebacks.attempts": "how often the store was turned to since it was last said",
+    "writebacks.version": "grows with each change, so that two who change it notice",
 }
 """What a column holds where its migration has no comment, by `table.column` or by the column alone."""
 
@@ -332,13 +344,14 @@ def all_errors() -> str:
 
 def public_names() -> str:
     notes = {
+        "AnyCarrier": "A carrier of whatever kind.",
         "AnyConnector": "A connector of whatever platform.",
         "Json": "What JSON can hold.",
         "hookimpl": "Marks a function as the implementation of a hook.",
     }
     notes |= {
         name: words
-        for module in ("connector", "model", "clock", "http")
+        for module in ("connector", "carrier", "model", "shipment", "clock", "http")
         for name, words in attribute_docs(_source_of(f"crossdock.{module}")).items()
     }
     rows = []
@@ -359,9 +372,9 @@ def hook_names() -> list[str]:
     return [name for name, thing in vars(hooks).items() if hasattr(thing, f"{hooks.PROJECT}_spec")]
 
 
-def contract() -> str:
+def contract(of: str = "Connector") -> str:
     parts = []
-    for name, member in vars(Connector).items():
+    for name, member in vars(getattr(crossdock, of)).items():
         if name.startswith("_"):
             continue
         function = getattr(member, "__func__", member)

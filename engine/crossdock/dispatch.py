@@ -35,7 +35,7 @@ from crossdock.errors import (
 )
 from crossdock.events import Events
 from crossdock.importing import NO_RUN, ImportRun, Tally, derivation_of, understood
-from crossdock.matching import as_it_would_be
+from crossdock.matching import as_it_would_be, shown_before
 from crossdock.model import Order, Status
 from crossdock.shipment import StoreView, folded, view_of
 from crossdock.shipping import Packing, Plan, ShipRequest, in_words
@@ -199,7 +199,8 @@ class Dispatch:
         """
         connector = self.connections.connector(store)
         is_whole = stored.erased_at is None and stored.gone_at is None
-        held = _Viewed(stored.order, view_of(stored.order, (), stored.as_of))
+        rows = await self.state.shipments(store.name, stored.order.id)
+        held = _Viewed(stored.order, view_of(stored.order, shown_before(rows), stored.as_of))
         # Before its first answer the store's clock isn't known: a view from the future tells nothing of its age.
         if abs(connector.http.server_time() - stored.as_of) <= FRESH and is_whole:
             return held
@@ -358,7 +359,8 @@ class Dispatch:
                         f"{row.store}: shipment {row.id} was refused, and shipment {twin.id} ({in_words(twin)}) was "
                         "made in its place."
                     )
-                row = replace(row, first_look=None, sent_number=None, store_id=None)
+                if row.store_id is None:  # else the store has taken it, and would be sent it twice
+                    row = replace(row, first_look=None, sent_number=None)
             return self._reopened(row)
 
         rows = []
@@ -555,12 +557,17 @@ class Dispatch:
         )
 
     async def _released(self, row: WriteBack) -> str | None:
-        """Tells the carrier that a parcel isn't going. What is against that is for a person to settle."""
+        """Tells the carrier that a parcel isn't going. What is against that is for a person to settle.
+
+        Raises RetryableError where the carrier can't be told now.
+        """
         try:
             used = self.config.carrier(row.shipment.carrier)
             async with boundary(used):
                 carrier = self.connections.carrier(used)
                 await answer(carrier, partial(carrier.void, row.key), within_s=CARRIER_S)
+        except RetryableError:
+            raise
         except (ConnectorError, PluginError, UsageError) as error:
             return f"the carrier was not told that it isn't going: {str(error).rstrip('.')}"
         return None

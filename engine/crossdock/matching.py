@@ -49,6 +49,20 @@ def _is_number(number: str, row: WriteBack, numbers: set[str] | None) -> bool:
     return number == folded(row.shipment.tracking_number) if numbers is None else number in numbers
 
 
+def shown_before(rows: Iterable[WriteBack]) -> tuple[StoreShipment, ...]:
+    """Our shipments that the store has shown, for a view of an order that came without its shipments."""
+    return tuple(
+        StoreShipment(
+            id=row.store_id,
+            consignment=row.shipment.consignment,
+            items=row.shipment.items,
+            tracking_number=row.sent_number or None,
+        )
+        for row in rows
+        if row.store_id is not None and row.shown_as_of is not None and row.state not in DROPPED
+    )
+
+
 def own_units(view: StoreView, rows: Sequence[WriteBack]) -> Counter[LineKey]:
     """Units in our shipments that this view of their order doesn't hold: on their way, or set aside (rule W2)."""
     own: Counter[LineKey] = Counter()
@@ -64,6 +78,8 @@ def _is_own(view: StoreView, row: WriteBack, rows: Sequence[WriteBack]) -> bool:
         return False
     if row.sets_aside:
         return True
+    if row.store_id is not None and row.store_id in {found.id for found in view.shipments}:
+        return False
     if row.shown_as_of is not None:  # else the store no longer has it: somebody took it back there
         return row.shown_as_of > view.as_of
     return row.state in UNFINISHED and not ours(view, row, rows)

@@ -81,7 +81,7 @@ class Bench:
             return self._sandbox(command)
         if command == "crossdock run":
             return self._daemon(command)
-        if self.quick is not None and re.fullmatch(r"crossdock [\w .-]+", command):
+        if self.quick is not None and re.fullmatch(r"crossdock [\w .=-]+", command):
             code, printed = self.quick(self.folder, self.environ, command.split()[1:])
             return code, printed.replace(str(self.folder), SHOWN_FOLDER)
         done = subprocess.run(
@@ -174,7 +174,7 @@ def agrees(shown: str, printed: str) -> bool:
     """Whether a page shows what a command prints: numbers, times and spaces may differ, and `…` stands for anything."""
     pattern = r"\n".join(_pattern(line) for line in _lines(shown))
     pattern = pattern.replace(r"\n<any>\n", r"\n(?:.*\n)*").replace(r"\n<any>", r"(?:\n.*)*")
-    pattern = re.sub(r"^<any>(?:\\n)?", r"(?:.*\\n?)*", pattern)
+    pattern = re.sub(r"^<any>\\n", r"(?:.*\\n)*", pattern).replace("<any>", r"(?:.|\n)*")
     return re.fullmatch(pattern, "\n".join(_lines(printed))) is not None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from urllib.request import Request, urlopen
 
 from docs.bench import STORE, Bench
 
@@ -14,6 +16,7 @@ FEWER_SCOPES = {
     "no-information": ("store_v2_orders",),
     "read-only": ("store_v2_information_read_only", "store_v2_orders_read_only"),
 }
+LINE_OF_114 = {"order_product_id": 526, "quantity": 1}
 CORNER = "crossdock_contract = 2\n"
 
 
@@ -141,6 +144,45 @@ def _paused(at: Bench) -> None:
     assert code == 0, printed
 
 
+def _did(at: Bench, *commands: str) -> None:
+    for command in commands:
+        code, printed = at.run(command)
+        assert code == 0, printed
+
+
+def _shipped(at: Bench) -> None:
+    _did(at, "crossdock import acme-au", "crossdock ship acme-au 101 --carrier Sendle --tracking S1")
+
+
+def _cancelled_meanwhile(at: Bench) -> None:
+    """Order 130 is cancelled after it was seen here, and so shortly that it isn't asked for again."""
+    _safe_plugins(at)
+    _imported(at)
+    assert at.store is not None
+    at.store.edit(130, status_id=5)
+
+
+def _out_of_order(at: Bench) -> None:
+    """The store fails to make shipments, whatever comes, and a shipment waits for it."""
+    _imported(at)
+    assert at.store is not None
+    at.store.faults.add("503", method="POST", times=None)
+
+
+def _shipped_elsewhere(at: Bench) -> None:
+    """Another tool ships order 114 after it was seen here."""
+    _imported(at)
+    body = json.dumps({"order_address_id": 314, "tracking_number": "OTHER", "items": [LINE_OF_114]}).encode()
+    headers = {
+        "X-Auth-Token": at.environ["ACME_ACCESS_TOKEN"],
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+    }
+    url = f"http://127.0.0.1:{at.port}/stores/sandbox/v2/orders/114/shipments"
+    with urlopen(Request(url, body, headers), timeout=30) as answer:
+        assert answer.status == 201
+
+
 def _daemon(at: Bench) -> None:
     code, printed = at.run("crossdock run")
     assert code == 0, printed
@@ -189,6 +231,10 @@ SCENES: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
     "rate-limited": _scene(_rate_limited),
     "needs-somebody": _scene(_needs_somebody),
     "paused": _scene(_paused),
+    "shipped": _scene(_shipped),
+    "cancelled-meanwhile": _scene(_cancelled_meanwhile),
+    "shipped-elsewhere": _scene(_shipped_elsewhere),
+    "out-of-order": _scene(_out_of_order),
     "daemon": _scene(_daemon),
     "port-in-use": _port_in_use,
     "not-understood": _scene(_not_understood),

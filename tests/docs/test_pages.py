@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import crossdock
 import pytest
 from click import Command, Context, Option
-from crossdock import Connector, errors, hooks, model
+from crossdock import Carrier, Connector, Shipment, errors, hooks, model
 from crossdock.cli.main import crossdock as command_line
+from crossdock.cli.parcel_list import COLUMNS
 from crossdock.cli.session import Session
 from crossdock.config import json_schema
 from crossdock.plugins import load_plugins
 from crossdock.state.migrations import schema
+from crossdock.state.shipments import WriteBack, WriteBackState, writeback_to_json
 from crossdock_sandbox.control import FaultInput, SettingsInput
 from crossdock_sandbox.faults import FaultKind
 from docs.pages import LINK, PAGES, ROOT, anchors, blocks, prose
@@ -29,6 +33,16 @@ REFERENCE = ROOT / "docs" / "reference"
 CODE = [*(ROOT / "engine").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
 SEEING_IT = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/crossdock demo --once"
 TESTING_IT = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest -n 2"
+PARCEL = WriteBack(
+    shipment=Shipment(id=1, order_id="101", consignment="301", items=(), carrier="Sendle"),
+    store="acme-au",
+    number="101",
+    key="",
+    said="",
+    episode=1,
+    sets_aside=False,
+    created_at=datetime(2026, 5, 20, tzinfo=UTC),
+)
 VARIABLE = re.compile(r"…|\b\d+\b|\bimport\b|\bstores\.yaml\b|\(.*?\)|[:;.] ")
 """What is filled in to a message that is shown, and where its parts end."""
 
@@ -113,8 +127,9 @@ def keys_in(part: object) -> Iterator[str]:
 
 
 def test_every_setting_is_in_the_reference() -> None:
-    keys = set(keys_in(json_schema(load_plugins().connectors())))
-    assert {"engine", "every", "access_token", "postcode", "hs_code"} <= keys
+    plugins = load_plugins()
+    keys = set(keys_in(json_schema(plugins.connectors(), plugins.carriers())))
+    assert {"engine", "every", "access_token", "postcode", "hs_code", "codes"} <= keys
     assert [key for key in sorted(keys) if not (shows("settings.md", key))] == []
 
 
@@ -156,6 +171,29 @@ def test_every_method_of_a_connector_is_in_the_reference() -> None:
     methods = [name for name, member in vars(Connector).items() if not name.startswith("_") and callable(member)]
     assert "changes" in methods
     assert [name for name in methods if not shows("connector.md", name)] == []
+
+
+def test_every_method_of_a_carrier_is_in_the_reference() -> None:
+    methods = [name for name, member in vars(Carrier).items() if not name.startswith("_") and callable(member)]
+    assert "find" in methods
+    assert [name for name in methods if not shows("carrier.md", name)] == []
+
+
+def test_every_key_of_a_shipment_and_every_state_of_its_write_back_is_in_the_reference() -> None:
+    page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+    keys = page.partition("\n## The shipment as JSON\n")[2].partition("\n## ")[0]
+    states = page.partition("\n## States of a write-back\n")[2].partition("\n## ")[0]
+    example = json.loads(re.findall(r"^\[(\{.*\})\]$", keys, re.MULTILINE)[0].replace(",…", ""))
+    rows = "\n".join(re.findall(r"^\|.*\|$", keys, re.MULTILINE))
+    assert set(writeback_to_json(PARCEL)) == set(example)
+    assert [key for key in example if f"`{key}`" not in rows] == []
+    assert re.findall(r"^\| `(\w+)` \|", states, re.MULTILINE) == [state.value for state in WriteBackState]
+
+
+def test_every_column_of_a_list_of_parcels_is_in_the_reference() -> None:
+    page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+    section = page.partition("\n### The list that ship --from reads\n")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == sorted(COLUMNS)
 
 
 def test_every_error_class_is_in_the_reference() -> None:
