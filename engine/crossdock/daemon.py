@@ -265,6 +265,7 @@ class Daemon:
             if abs(self._ahead_s() - ahead_s) > CLOCK_WAS_SET_S:
                 log.warning("the clock was set, or the machine slept: imports are counted from the present time")
                 self._schedule.realign()
+                await self._hurry(self._engine.config.stores)
             ahead_s = self._ahead_s()
             try:
                 paused = await self._engine.state.paused()

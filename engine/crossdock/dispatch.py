@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -36,7 +37,7 @@ from crossdock.errors import (
 from crossdock.events import Events
 from crossdock.importing import NO_RUN, ImportRun, Tally, derivation_of, understood
 from crossdock.matching import as_it_would_be, shown_before
-from crossdock.model import Order, Status
+from crossdock.model import Address, Order, Status
 from crossdock.shipment import StoreView, folded, view_of
 from crossdock.shipping import Packing, Plan, ShipRequest, in_words
 from crossdock.state import LockPurpose, State, StoredOrder, Waiting
@@ -50,7 +51,7 @@ MUTE_S = 30.0  # for which a store that couldn't be asked isn't asked how orders
 WATCH_S = 0.2  # between looks whether another process has told the store meanwhile
 FAILURES = 2  # orders in a row that can't be told to a store, after which the others wait too: it's the store
 CHANGED_TRIES = 20  # to change a shipment that a worker is changing at the same time, a step a try
-LONGEST_NUMBER = 100  # characters of a tracking number; platforms have their own bounds, below it
+LONGEST_NUMBER = 50  # characters of a tracking number
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +112,14 @@ class Dispatch:
         packing = await self._packing(store, stored, request, carrier)
         if (before := packing.said_before()) is not None:
             return await self._said_again(before)
-        viewed = await self._viewed(store, stored)
+        viewed = await self._viewed(store, stored, packing.rows)
         order, view = viewed.order, viewed.view
         async with self.state.lock(name, LockPurpose.SHIP, waiting):
             packing = await self._packing(store, stored, request, carrier)
             plan = packing.said_before() or packing.plan(order, view)
             if isinstance(plan, WriteBack):
                 return await self._said_again(plan)
-            row = await self._made(store, order, carrier, request, plan)
+            row = await self._made(store, order, carrier, plan, packing)
         await self.events.tell("shipment_created", [{"shipment": writeback_to_json(row)}])
         self.new.set()
         return Shipped(row, is_new=True, warnings=(*self._perhaps_misspelt(carrier), *viewed.warnings, *plan.warnings))
@@ -132,7 +133,7 @@ class Dispatch:
         before = packing.said_before()
         if before is not None:
             return Preview(stored.order.number, stored.order.status, repeats=before)
-        viewed = await self._viewed(store, stored)
+        viewed = await self._viewed(store, stored, packing.rows)
         order, view = viewed.order, viewed.view
         plan = packing.plan(order, view)
         if isinstance(plan, WriteBack):
@@ -191,7 +192,7 @@ class Dispatch:
             rows=await self.state.shipments(store.name, stored.order.id),
         )
 
-    async def _viewed(self, store: StoreConfig, stored: StoredOrder) -> _Viewed:
+    async def _viewed(self, store: StoreConfig, stored: StoredOrder, rows: Sequence[WriteBack]) -> _Viewed:
         """The order as it is now: asked of the store, unless that was done just before (rule W1).
 
         A store that can't be asked holds up nobody who packs: what it last showed has to do, as the store is looked at
@@ -199,10 +200,11 @@ class Dispatch:
         """
         connector = self.connections.connector(store)
         is_whole = stored.erased_at is None and stored.gone_at is None
-        rows = await self.state.shipments(store.name, stored.order.id)
         held = _Viewed(stored.order, view_of(stored.order, shown_before(rows), stored.as_of))
+        # How far our own shipments are in an order's figures, only a look tells, with all of its shipments (rule W2).
+        is_untouched = all(row.sets_aside or row.state in DROPPED for row in rows)
         # Before its first answer the store's clock isn't known: a view from the future tells nothing of its age.
-        if abs(connector.http.server_time() - stored.as_of) <= FRESH and is_whole:
+        if abs(connector.http.server_time() - stored.as_of) <= FRESH and is_whole and is_untouched:
             return held
         try:
             return await self._asked(store, connector, stored)
@@ -232,9 +234,14 @@ class Dispatch:
         return _Viewed(*found)
 
     async def _made(
-        self, store: StoreConfig, order: Order, carrier: CarrierConfig, request: ShipRequest, plan: Plan
+        self,
+        store: StoreConfig,
+        order: Order,
+        carrier: CarrierConfig,
+        plan: Plan,
+        packing: Packing,
     ) -> WriteBack:
-        key, booking = await self._booked(store, order, carrier, request, plan)
+        key, booking = await self._booked(store, order, carrier, plan, packing)
         label = booking.label
         parcel = Parcel(
             store=store.name,
@@ -255,18 +262,21 @@ class Dispatch:
         return await asyncio.shield(self.state.ship(parcel, self.clock.now()))
 
     async def _booked(
-        self, store: StoreConfig, order: Order, used: CarrierConfig, request: ShipRequest, plan: Plan
+        self, store: StoreConfig, order: Order, used: CarrierConfig, plan: Plan, packing: Packing
     ) -> tuple[str, Booking]:
         """What the carrier makes of the parcel. The intent is kept before it's asked, and it's asked for that first."""
         carrier = self.connections.carrier(used)
-        said = f"{used.name.casefold()} {plan.said}"
+        said = f"{used.name.casefold()} {plan.said} {_digest(plan.consignment.ship_to)}"  # a label bears its address
         now = self.clock.now()
         asked = await self.state.ask_carrier(store.name, order.id, said, secrets.token_hex(16), now)
         async with boundary(used):
             if asked.asked and (found := await answer(carrier, partial(carrier.find, asked.key), within_s=CARRIER_S)):
-                return asked.key, found
+                if not packing.is_used(found.tracking_number):
+                    return asked.key, found
+                await self.state.forget_request(asked.key)  # that label was stuck on another parcel meanwhile
+                asked = await self.state.ask_carrier(store.name, order.id, said, secrets.token_hex(16), now)
         await self.state.carrier_asked(asked.key, now)
-        wanted = _carrier_request(store, order, request, plan, asked.key)
+        wanted = _carrier_request(store, order, packing.request, plan, asked.key)
         try:
             async with boundary(used):
                 booking = await answer(carrier, partial(carrier.ship, wanted), within_s=CARRIER_S)
@@ -282,9 +292,10 @@ class Dispatch:
     async def track(self, name: str, shipment: int, number: str) -> WriteBack:
         """The shipment has another tracking number, and the store is to be told."""
         number = number.strip()
-        if not number or not number.isprintable() or len(number) > LONGEST_NUMBER:
+        if not number or not number.isprintable() or len(number) > LONGEST_NUMBER or "://" in number:
             raise UsageError(
-                f"{name}: a tracking number has 1 to {LONGEST_NUMBER} characters, all of them in one line."
+                f"{name}: a tracking number has 1 to {LONGEST_NUMBER} characters, all of them in one line, and is no "
+                "web address."
             )
         self._writing(name)
 
@@ -314,7 +325,7 @@ class Dispatch:
         async def changed(row: WriteBack) -> WriteBack | None:
             if row.state is WriteBackState.VOIDED or row.is_voiding:
                 return None
-            if row.state is WriteBackState.REFUSED:  # the store has nothing of it; its carrier may
+            if row.state is WriteBackState.REFUSED and not row.was_sent:  # the store has nothing of it; its carrier may
                 return replace(row, state=WriteBackState.VOIDED, is_voiding=True, reason=await self._released(row))
             return self._reopened(replace(row, is_voiding=True))
 
@@ -359,7 +370,7 @@ class Dispatch:
                         f"{row.store}: shipment {row.id} was refused, and shipment {twin.id} ({in_words(twin)}) was "
                         "made in its place."
                     )
-                if row.store_id is None:  # else the store has taken it, and would be sent it twice
+                if not row.was_sent:  # else the store has taken it, and would be sent it twice
                     row = replace(row, first_look=None, sent_number=None)
             return self._reopened(row)
 
@@ -508,15 +519,24 @@ class Dispatch:
             if row.is_finished:
                 continue
             if row.next_try is None or row.next_try > self.clock.now():
+                await self._wait_for(row, rows[place + 1 :])
                 return
             try:
                 rows[place] = told = await tell_store(desk, row, rows)
             except OvertakenError:
                 return
             if not told.is_finished:
+                await self._wait_for(told, rows[place + 1 :])
                 return
             event = "write_back_refused" if told.state is WriteBackState.REFUSED else "written_back"
             await self.events.tell(event, [{"shipment": writeback_to_json(told)}])
+
+    async def _wait_for(self, first: WriteBack, later: Sequence[WriteBack]) -> None:
+        """Of an order's shipments that are due, those behind one that waits are due when that is."""
+        now = self.clock.now()
+        for row in later:
+            if first.next_try is not None and row.next_try is not None and row.next_try <= now:
+                await self.state.advance(replace(row, next_try=first.next_try), (), now)
 
     async def _view(self, store: StoreConfig, connector: AnyConnector, order_id: str) -> StoreView | None:
         found = await self._looked(store, connector, order_id)
@@ -586,6 +606,10 @@ def _unknown(name: str | None, shipment: int) -> UsageError:
     return UsageError(
         f"{f'{name}: ' if name else ''}there is no shipment {shipment}; `crossdock writebacks` lists all of them."
     )
+
+
+def _digest(address: Address | None) -> str:
+    return hashlib.blake2b(repr(address).encode(), digest_size=8).hexdigest()
 
 
 def _fate(row: WriteBack) -> str:

@@ -81,7 +81,7 @@ def _is_own(view: StoreView, row: WriteBack, rows: Sequence[WriteBack]) -> bool:
     if row.store_id is not None and row.store_id in {found.id for found in view.shipments}:
         return False
     if row.shown_as_of is not None:  # else the store no longer has it: somebody took it back there
-        return row.shown_as_of > view.as_of
+        return row.shown_as_of >= view.as_of
     return row.state in UNFINISHED and not ours(view, row, rows)
 
 

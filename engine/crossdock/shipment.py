@@ -15,6 +15,9 @@ class Item:
     line: str
     quantity: int
 
+    def __post_init__(self) -> None:
+        _check_id("Item.line", self.line)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipment:
@@ -45,12 +48,19 @@ class StoreShipment:
     tracking_number: str | None = None
     carrier: str | None = None
 
+    def __post_init__(self) -> None:
+        _check_id("StoreShipment.id", self.id, may_be_empty=True)
+        _check_id("StoreShipment.consignment", self.consignment, may_be_empty=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a platform answered to a shipment that it took; `id` is its own id of it."""
 
     id: str
+
+    def __post_init__(self) -> None:
+        _check_id("Receipt.id", self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +136,8 @@ def view_of(order: Order, shipments: tuple[StoreShipment, ...], as_of: datetime)
 def folded(number: str | None) -> str:
     """A tracking number as it is compared: without space around it, in one case; "" where there is none (rule W5)."""
     return (number or "").strip().casefold()
+
+
+def _check_id(what: str, value: object, *, may_be_empty: bool = False) -> None:
+    if not isinstance(value, str) or not (value or may_be_empty):
+        raise TypeError(f"{what} is {type(value).__name__}: ids are text that is not empty")

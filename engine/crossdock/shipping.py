@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from crossdock.errors import RefusedError, UsageError
 from crossdock.matching import LineKey, left_to_ship, most_to_ship, own_units
-from crossdock.model import Consignment, ConsignmentKind, Line, Order
+from crossdock.model import Consignment, ConsignmentKind, Line, Order, Stage
 from crossdock.shipment import Item, LineCount, StoreView, folded
 from crossdock.state.shipments import DROPPED, WriteBack
 
@@ -51,6 +52,10 @@ class Packing:
         """The order's shipments that took place, or are to."""
         return [row for row in self.rows if row.state not in DROPPED]
 
+    def is_used(self, number: str | None) -> bool:
+        """Whether a live shipment of the order bears this number."""
+        return bool(folded(number)) and any(folded(number) in _numbers(row) for row in self.live)
+
     def said_before(self) -> WriteBack | None:
         """The shipment that this request repeats, if it does (rule W3).
 
@@ -82,9 +87,10 @@ class Packing:
         if self.request.lines is None and not folded(self.request.tracking) and (done := self._all_said(left)):
             return done
         if not view.shipping_allowed:
+            archived = " or is archived there" if order.stage is Stage.CANCELLED else ""
             raise RefusedError(
-                f"{self.store}: order {order.number} stands at {view.status.name} in the store, which doesn't let it "
-                "be shipped."
+                f"{self.store}: order {order.number} stands at {view.status.name} in the store{archived}, which "
+                "doesn't let it be shipped."
             )
         consignment = self._consignment(order, view, left, own)
         self._check_kind(order, consignment)
@@ -101,7 +107,12 @@ class Packing:
         if not chosen:
             raise self._nothing_left(order, view, consignment)
         items = _items(chosen)
-        return Plan(consignment, items, self._said(consignment.id, items), warnings)
+        return Plan(consignment, items, self._unsaid(self._said(consignment.id, items)), warnings)
+
+    def _unsaid(self, said: str) -> str:
+        """`said`, told apart from live shipments of the same units: as something is left, this is another one."""
+        taken = {row.said for row in self.live}
+        return next(new for number in count(1) if (new := said if number == 1 else f"{said}+{number}") not in taken)
 
     def _all_said(self, left: Mapping[LineKey, int]) -> WriteBack | None:
         """The latest shipment by this carrier without a number of its own, where nothing is left to make another of."""

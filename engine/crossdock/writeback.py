@@ -7,6 +7,7 @@ have happened, and finds out at the store before anything is sent again.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,11 +25,12 @@ from crossdock.errors import (
     CrossdockError,
     RateLimitedError,
     RefusedError,
+    RetryableError,
     StateError,
 )
 from crossdock.matching import most_to_ship, ours, own_units, progress_of, twins_of
 from crossdock.model import Status, instant
-from crossdock.shipment import Shipment, StoreShipment, StoreView, folded
+from crossdock.shipment import Receipt, Shipment, StoreShipment, StoreView, folded
 from crossdock.state import State
 from crossdock.state.shipments import Details, Step, WriteBack, WriteBackState
 
@@ -122,6 +124,7 @@ class _Attempt:
         self._desk = desk
         self._others = [other for other in others if other.id != row.id]
         self._notes: list[str] = []
+        self._is_released = False
 
     async def run(self) -> None:
         was_told = self.row.was_told
@@ -148,7 +151,13 @@ class _Attempt:
             case Step.SEND:
                 reason = "crossdock ended while it was being sent; the store is asked whether it arrived."
                 event = self._event("waiting", state=WriteBackState.UNCERTAIN.value, reason=reason)
-                await self._save(event, state=WriteBackState.UNCERTAIN, reason=reason, attempts=attempts)
+                await self._save(
+                    event,
+                    state=WriteBackState.UNCERTAIN,
+                    reason=reason,
+                    attempts=attempts,
+                    sending_at=self._sent_until(),
+                )
             case Step.STATUS:
                 await self._save(status_set=None, attempts=attempts)
             case _:
@@ -168,9 +177,9 @@ class _Attempt:
 
     async def _gone(self) -> None:
         words = "the store has no such order any more"
-        if self.row.is_voiding:
+        if self.row.is_voiding or self.row.shown_as_of is not None:
             self._notes.append(words)
-            await self._end(WriteBackState.VOIDED)
+            await self._end(WriteBackState.VOIDED if self.row.is_voiding else WriteBackState.CONFIRMED)
         else:
             await self._refuse(words)
 
@@ -213,8 +222,15 @@ class _Attempt:
         shown = await self._shown(now)
         if shown is not None:
             return await self._corrected(now, shown)
+        return await self._not_shown(now)
+
+    async def _not_shown(self, now: StoreView) -> StoreView | None:
+        """What follows where a look doesn't show it: it's sent, unless it was, or was seen before."""
         if self.row.shown_as_of is not None:
-            return await self._taken_back_there(now)
+            if now.as_of - self.row.shown_as_of > self._desk.settle:
+                return await self._taken_back_there(now)
+            await self._wait(WriteBackState.SENT, "the store has shown it and doesn't at the moment")
+            return None
         if not self._is_settled(now):
             if self.row.store_id is None:
                 await self._watch(WriteBackState.UNCERTAIN, "it was sent, and the store doesn't show it yet", now)
@@ -237,7 +253,8 @@ class _Attempt:
             there = "; ".join(_in_words(one) for one in shipped) or "no shipment of it is shown there"
             await self._refuse(
                 f"the store has not that many units left of line {', '.join(sorted(lacking))}. It shows: {there}. This "
-                f"one is {_in_words(self.row.shipment)}. Void one of the two if both were made"
+                f"one is {_in_words(self.row.shipment)}. If this one is true, delete the other in the store and retry "
+                "this one"
             )
             return False
         if not now.shipping_allowed:
@@ -260,20 +277,35 @@ class _Attempt:
         sending_at = max(self._desk.connector.http.server_time(), now.as_of)
         await self._save(step=Step.SEND, sending_at=sending_at, sent_number=shipment.tracking_number or "")
         try:
-            receipt = await self._ask(partial(self._desk.connector.send, shipment))
+            receipt = await self._sent(shipment)
         except RefusedError as error:
             return await self._refused_by_the_store(error)
         except (ActionNeededError, RateLimitedError):  # nothing was done; an earlier sending may still arrive
             await self._save(step=None, sending_at=before.sending_at, sent_number=before.sent_number)
             raise
         except CrossdockError as error:  # a mistake in the connector too: whether it arrived is open
-            await self._save(step=None)
+            await self._save(step=None, sending_at=self._sent_until())
             await self._wait(WriteBackState.UNCERTAIN, self._said(error), kind=type(error).__name__)
             return None
         event = self._event("sent", store_shipment=receipt.id, tracking_number=shipment.tracking_number)
         await self._save(event, step=None, state=WriteBackState.SENT, store_id=receipt.id, reason=None)
         after = await self._look()
         return None if after is None else await self._present(after)
+
+    async def _sent(self, shipment: Shipment) -> Receipt:
+        async with boundary(self._desk.store):
+            receipt = await answer(
+                self._desk.connector, partial(self._desk.connector.send, shipment), within_s=ANSWER_S
+            )
+            if not isinstance(receipt, Receipt):
+                raise TypeError(f"{type(receipt).__name__} where a Receipt is due")
+            return receipt
+
+    def _sent_until(self) -> datetime:
+        """The platform's time up to which what was recorded may have gone out: pauses that it asked for come first."""
+        assert self.row.sending_at is not None
+        latest = self.row.sending_at + timedelta(seconds=ANSWER_S)
+        return max(self.row.sending_at, min(self._desk.connector.http.server_time(), latest))
 
     async def _refused_by_the_store(self, error: RefusedError) -> StoreView | None:
         """Refused for good, unless that is because an earlier try has arrived after all."""
@@ -284,6 +316,7 @@ class _Attempt:
         shown = await self._shown(now)
         if shown is not None:
             return await self._corrected(now, shown)
+        await self._save(sending_at=None)
         await self._refuse(self._said(error))
         return None
 
@@ -293,7 +326,7 @@ class _Attempt:
         if folded(self.row.sent_number) == folded(wanted):
             return now
         if folded(shown.tracking_number) != folded(wanted):
-            await self._save(step=Step.CORRECT)
+            await self._save(step=Step.CORRECT, sent_number=None)  # it may arrive, whatever is answered
             try:
                 await self._ask(partial(self._desk.connector.correct, shown.id, self.row.shipment))
             except RefusedError as error:
@@ -315,6 +348,7 @@ class _Attempt:
 
     async def _taken_back_there(self, now: StoreView) -> StoreView:
         self._warn("somebody has taken it back in the store")
+        self._is_released = True  # or not, at its carrier: nobody here has asked for that
         await self._save(is_voiding=True)
         return now
 
@@ -348,11 +382,16 @@ class _Attempt:
     async def _status(self, now: StoreView) -> StoreView | None:
         """The order stands where it should, or where somebody wants it to (rule W8)."""
         connector, row = self._desk.connector, self.row
-        target = connector.target_status(self._before(), now, progress_of(now, [*self._others, row]))
+        assert row.first_look is not None
+        progress = progress_of(now, [*self._others, row])
+        # Where nothing stands any more, the order goes back to what it was before the first of its shipments.
+        before = row.first_look if progress.sent or progress.waiting else self._before()
+        async with boundary(self._desk.store):
+            target = connector.target_status(before, now, progress)
+            own = frozenset(connector.own_statuses())
         if target is None or target.id == now.status.id:
             return now
-        assert row.first_look is not None
-        if now.status.id not in {row.first_look.status.id, *connector.own_statuses()}:
+        if now.status.id not in {row.first_look.status.id, *own}:
             self._warn(f"the order stands at {now.status.name}, which somebody chose in the store: it's left at that")
             return now
         if row.status_set == target.id:
@@ -391,6 +430,9 @@ class _Attempt:
         return WriteBackState.PENDING if self.row.sets_aside else WriteBackState.SENT
 
     async def _done(self, now: StoreView) -> None:
+        if self.row.is_voiding and ours(now, self.row, self._others):
+            await self._wait(WriteBackState.SENT, "it was taken back, and the store shows it again")
+            return
         if not self.row.is_voiding and (twins := twins_of(now, self.row, self._others)):
             listed = " and ".join(twin.id for twin in twins)
             self._warn(f"the store shows it once more, as {listed}; take one of them back there")
@@ -400,8 +442,14 @@ class _Attempt:
         await self._end(state, status=now.status.name, as_of=instant(now.as_of))
 
     async def _end(self, state: WriteBackState, **evidence: object) -> None:
-        if state is WriteBackState.VOIDED and (words := await self._desk.release(self.row)):
-            self._warn(words)
+        if state is WriteBackState.VOIDED and not self._is_released:
+            try:
+                words = await self._desk.release(self.row)
+            except RetryableError as error:  # the carrier's trouble, which isn't the store's: raised it would stop all
+                await self._wait(self.row.state, self._said(error), kind=type(error).__name__)
+                return
+            if words:
+                self._warn(words)
         reason = f"{'; '.join(self._notes)}." if self._notes else None
         told = {"store_shipment": self.row.store_id, "tracking_number": self.row.shipment.tracking_number}
         event = self._event(state.value, **told, **evidence, reason=reason)
@@ -412,17 +460,18 @@ class _Attempt:
         reason = f"{words}."
         event = self._event("refused", reason=reason)
         log.error("%s: shipment %d of order %s was refused: %s", self.row.store, self.row.id, self.row.number, reason)
-        await self._save(event, state=WriteBackState.REFUSED, step=None, next_try=None, reason=reason, sending_at=None)
+        await self._save(event, state=WriteBackState.REFUSED, step=None, next_try=None, reason=reason)
 
     async def _wait(
         self, state: WriteBackState, reason: str, *, kind: str | None = None, at_most: timedelta = LONGEST_WAIT
     ) -> None:
         attempts = self.row.attempts
         reason = f"{reason}."
-        is_news = reason != self.row.reason or attempts <= TOLD_TRIES or attempts % TOLD_TRIES == 0
+        is_other = _without_figures(reason) != _without_figures(self.row.reason or "")
+        is_news = is_other or attempts <= TOLD_TRIES or attempts % TOLD_TRIES == 0
         event = self._event("waiting", state=state.value, error=kind, reason=reason)
         next_try = self._desk.clock.now() + min(wait_after(attempts), at_most)
-        if reason != self.row.reason:
+        if is_other:
             log.warning("%s: shipment %d of order %s waits: %s", self.row.store, self.row.id, self.row.number, reason)
         await self._save(*([event] if is_news else []), state=state, reason=reason, next_try=next_try)
 
@@ -455,3 +504,8 @@ def _in_words(shipment: Shipment | StoreShipment) -> str:
     """`2 × 901, 33ABC0000001`."""
     units = " and ".join(f"{item.quantity} × {item.line}" for item in shipment.items)
     return f"{units}, {shipment.tracking_number or 'without a number'}"
+
+
+def _without_figures(words: str) -> str:
+    """A reason without its numbers: "try again in 40 s" is no news after "try again in 41 s"."""
+    return re.sub(r"[0-9]+", "", words)

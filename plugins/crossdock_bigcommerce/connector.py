@@ -123,9 +123,14 @@ class BigCommerce(Connector[BigCommerceSettings]):
         """The order, then its shipments: between the two requests a shipment can be seen twice, never be missed."""
         found = await self.fetch(order_id)
         seen = None if found is None else await self.complete(found)
-        rows = None if seen is None else await self._api.shipments(order_id)
-        if seen is None or rows is None:
+        if seen is None:
             return None
+        rows = await self._api.shipments(order_id)
+        if rows is None:
+            raise GarbledError(
+                f"{self.http.store}: BigCommerce shows order {order_id} and knows nothing of its shipments (404). "
+                "crossdock tries again later."
+            )
         try:
             return Look(seen, tuple(map(shipments.from_wire, rows)))
         except WireError as error:

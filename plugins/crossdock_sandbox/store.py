@@ -343,11 +343,13 @@ class SandboxStore:
             self._later.append(_Later(self._now().timestamp() + after_s, False, change))
 
     def _let_happen(self, due: list[_Later]) -> int:
-        for each in sorted(due, key=lambda later: later.due):
-            self._later.remove(each)
-            with self._at(each.due):
-                each.happen()
-        return len(due)
+        waiting = sorted(due, key=lambda later: later.due)
+        for each in waiting:
+            if each in self._later:  # else one before it has let it happen: a request that lands looks what is due
+                self._later.remove(each)
+                with self._at(each.due):
+                    each.happen()
+        return len(waiting)
 
     @contextmanager
     def _at(self, due: float) -> Iterator[None]:

@@ -22,7 +22,7 @@ CORNER = "crossdock_contract = 2\n"
 
 def _safe_plugins(at: Bench) -> None:
     """Plugins that nobody else could have written, whatever the umask here is."""
-    for path in (at.folder / "plugins.d", *at.folder.glob("plugins.d/*.py")):
+    for path in (*at.folder.glob("plugins.d"), *at.folder.glob("plugins.d/*.py")):
         path.chmod(0o700)
 
 

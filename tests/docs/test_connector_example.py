@@ -85,7 +85,7 @@ def corner(tmp_path: Path, quick: Quick) -> Iterator[Bench]:
 def test_the_example_of_a_connector_imports_and_goes_on(corner: Bench) -> None:
     assert corner.run("crossdock check") == (
         0,
-        "corner: Corner Shop store “Corner of Main Street” (till-7); its key allows import and write-back.\n",
+        "corner: Corner Shop store “Corner of Main Street” (till-7); its key allows import.\n",
     )
     code, printed = corner.run("crossdock import corner --json")
     assert code == 0, printed

@@ -36,6 +36,7 @@ def prune_runs(db: sqlite3.Connection, before: datetime) -> int:
 
 def erase(db: sqlite3.Connection, before: datetime, at: datetime, limit: int) -> int:
     erased = _erase_orders(db, instant(before), instant(at), limit) + _erase_set_asides(db, instant(before), limit)
+    erased += _erase_labels(db, instant(before))
     if erased:
         db.execute("pragma user_version = 1")  # noted in the file, since a kill may come before the scrubbing
     return erased
@@ -78,6 +79,12 @@ def _erase_orders(db: sqlite3.Connection, before: str, at: str, limit: int) -> i
         [(row["store"], row["id"], at) for row in found],
     )
     return len(found)
+
+
+def _erase_labels(db: sqlite3.Connection, before: str) -> int:
+    """Those of orders that were erased before their labels were made, too."""
+    old = "delete from labels where shipment in (select id from shipments where created_at < ?)"
+    return db.execute(old, (before,)).rowcount
 
 
 def _erase_set_asides(db: sqlite3.Connection, before: str, limit: int) -> int:

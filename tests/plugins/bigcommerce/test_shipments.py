@@ -536,11 +536,14 @@ async def test_a_store_that_does_not_know_pages_shows_each_shipment_once(
     assert len(await seen(connector, answers, [shown(1), shown(2)], [shown(1), shown(2)])) == 2
 
 
-async def test_an_order_that_vanishes_during_a_look_is_gone(connector: BigCommerce, answers: Answers) -> None:
+async def test_an_order_that_vanishes_during_a_look_is_looked_for_again(
+    connector: BigCommerce, answers: Answers
+) -> None:
     answers.gives(200, order())
     answers.gives(200, sample("store"))
     answers.gives(404, sample("error-unknown-order"))
-    assert await connector.look("10234") is None
+    with pytest.raises(GarbledError, match="knows nothing of its shipments"):
+        await connector.look("10234")
 
 
 async def test_quirk_64_the_items_of_somebody_elses_shipment_are_read_as_far_as_they_can_be(
