@@ -19,7 +19,7 @@ ROWS = (
     "yaml_source references plain_words config_sections config plugins asking",
     "boundary connections standing matching",
     "importing explaining shipping writeback",
-    "dispatch",
+    "dispatch booking",
     "engine",
     "testing timetable schedule workers web",
     "daemon",
@@ -33,6 +33,7 @@ ARROWS = {  # within a row: the module may use those named
     "references": "yaml_source",
     "plain_words": "references yaml_source",
     "config_sections": "yaml_source",
+    "dispatch": "booking",
     "schedule": "timetable",
     "config": "config_sections plain_words references yaml_source",
 }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,8 +11,8 @@ from functools import partial
 from urllib.parse import quote
 
 from crossdock.asking import answer, computed
+from crossdock.booking import Counter, not_told
 from crossdock.boundary import boundary
-from crossdock.carrier import Booking, CarrierRequest, PackedItem
 from crossdock.clock import Clock, ago
 from crossdock.config import CarrierConfig, Config, StoreConfig
 from crossdock.connections import Connections
@@ -37,7 +35,7 @@ from crossdock.errors import (
 from crossdock.events import Events
 from crossdock.importing import NO_RUN, ImportRun, Tally, derivation_of, understood
 from crossdock.matching import as_it_would_be, shown_before
-from crossdock.model import Address, Order, Status
+from crossdock.model import Order, Status
 from crossdock.shipment import StoreView, folded, view_of
 from crossdock.shipping import Packing, Plan, ShipRequest, in_words
 from crossdock.state import LockPurpose, State, StoredOrder, Waiting
@@ -45,7 +43,6 @@ from crossdock.state.shipments import DROPPED, Parcel, WriteBack, WriteBackState
 from crossdock.writeback import Desk, OvertakenError, put_off, tell_store
 
 FRESH = timedelta(seconds=10)  # a view of an order that is older is asked for again before it's shipped (rule W1)
-CARRIER_S = 120.0  # for one answer of a carrier: somebody waits at the packing bench
 ASK_S = 20.0  # for a store that is asked how an order stands before it's shipped: somebody stands there with the parcel
 MUTE_S = 30.0  # for which a store that couldn't be asked isn't asked how orders stand
 WATCH_S = 0.2  # between looks whether another process has told the store meanwhile
@@ -154,6 +151,10 @@ class Dispatch:
             self.new.set()
         return Shipped(row, is_new=False)
 
+    @property
+    def _counter(self) -> Counter:
+        return Counter(self.state, self.connections, self.clock)
+
     def _perhaps_misspelt(self, carrier: CarrierConfig) -> tuple[str, ...]:
         """A hint where the name of a carrier without an entry is close to one that has one."""
         known = self.config.carriers
@@ -241,7 +242,7 @@ class Dispatch:
         plan: Plan,
         packing: Packing,
     ) -> WriteBack:
-        key, booking = await self._booked(store, order, carrier, plan, packing)
+        key, booking = await self._counter.book(store, order, carrier, plan, packing)
         label = booking.label
         parcel = Parcel(
             store=store.name,
@@ -260,32 +261,6 @@ class Dispatch:
             label=label.content if label else None,
         )
         return await asyncio.shield(self.state.ship(parcel, self.clock.now()))
-
-    async def _booked(
-        self, store: StoreConfig, order: Order, used: CarrierConfig, plan: Plan, packing: Packing
-    ) -> tuple[str, Booking]:
-        """What the carrier makes of the parcel. The intent is kept before it's asked, and it's asked for that first."""
-        carrier = self.connections.carrier(used)
-        said = f"{used.name.casefold()} {plan.said} {_digest(plan.consignment.ship_to)}"  # a label bears its address
-        now = self.clock.now()
-        asked = await self.state.ask_carrier(store.name, order.id, said, secrets.token_hex(16), now)
-        async with boundary(used):
-            if asked.asked and (found := await answer(carrier, partial(carrier.find, asked.key), within_s=CARRIER_S)):
-                if not packing.is_used(found.tracking_number):
-                    return asked.key, found
-                await self.state.forget_request(asked.key)  # that label was stuck on another parcel meanwhile
-                asked = await self.state.ask_carrier(store.name, order.id, said, secrets.token_hex(16), now)
-        await self.state.carrier_asked(asked.key, now)
-        wanted = _carrier_request(store, order, packing.request, plan, asked.key)
-        try:
-            async with boundary(used):
-                booking = await answer(carrier, partial(carrier.ship, wanted), within_s=CARRIER_S)
-                if not isinstance(booking, Booking):
-                    raise TypeError(f"{type(booking).__name__} where a Booking is due")
-        except RefusedError:
-            await self.state.forget_request(asked.key)
-            raise
-        return asked.key, booking
 
     # --- late facts (rule W10) ---
 
@@ -577,20 +552,11 @@ class Dispatch:
         )
 
     async def _released(self, row: WriteBack) -> str | None:
-        """Tells the carrier that a parcel isn't going. What is against that is for a person to settle.
-
-        Raises RetryableError where the carrier can't be told now.
-        """
+        """Tells the carrier that a parcel isn't going; see `Counter.release`."""
         try:
-            used = self.config.carrier(row.shipment.carrier)
-            async with boundary(used):
-                carrier = self.connections.carrier(used)
-                await answer(carrier, partial(carrier.void, row.key), within_s=CARRIER_S)
-        except RetryableError:
-            raise
-        except (ConnectorError, PluginError, UsageError) as error:
-            return f"the carrier was not told that it isn't going: {str(error).rstrip('.')}"
-        return None
+            return await self._counter.release(self.config.carrier(row.shipment.carrier), row)
+        except UsageError as error:  # its entry was removed since
+            return not_told(error)
 
     def writebacks(self, *, store: str | None = None, state: WriteBackState | None = None) -> AsyncIterator[WriteBack]:
         """All shipments that fit, oldest first; those of stores that aren't in the configuration any more, too."""
@@ -608,10 +574,6 @@ def _unknown(name: str | None, shipment: int) -> UsageError:
     )
 
 
-def _digest(address: Address | None) -> str:
-    return hashlib.blake2b(repr(address).encode(), digest_size=8).hexdigest()
-
-
 def _fate(row: WriteBack) -> str:
     return "refused by the store" if row.state is WriteBackState.REFUSED else "taken back"
 
@@ -625,29 +587,3 @@ def _relinked(link: str | None, before: str | None, number: str) -> str | None:
     """The tracking link of another number, where the former one stands in it."""
     old = quote(before or "", safe="")
     return link.replace(old, quote(number, safe="")) if link and old and old in link else None
-
-
-def _carrier_request(store: StoreConfig, order: Order, request: ShipRequest, plan: Plan, key: str) -> CarrierRequest:
-    lines = {line.id: line for line in plan.consignment.lines}
-    return CarrierRequest(
-        key=key,
-        store=store.name,
-        order_number=order.number,
-        items=tuple(
-            PackedItem(
-                name=line.name,
-                quantity=item.quantity,
-                sku=line.sku,
-                weight_grams=line.weight_grams,
-                unit_price=line.unit_price,
-                hs_code=line.hs_code,
-            )
-            for item in plan.items
-            for line in [lines[item.line]]
-        ),
-        currency=order.currency,
-        ship_to=plan.consignment.ship_to,
-        sender=store.sender,
-        service=plan.consignment.service,
-        tracking_number=request.tracking,
-    )
