@@ -90,6 +90,17 @@ async def test_a_late_effect_comes_by_the_clock(store: SandboxStore, api: Api, c
     assert order["date_modified"] == "Wed, 04 Mar 2026 05:07:07 +0000"  # when it landed, not when somebody looked
 
 
+async def test_a_late_read_lands_without_harm(store: SandboxStore, api: Api, clock: WoundClock) -> None:
+    """A request that lands lets what is due happen first, and it's due itself."""
+    order_id = store.add_order()
+    for _ in range(2):
+        store.faults.add("late", method="GET", seconds=60, status=503)
+        assert (await api.get(f"/v2/orders/{order_id}/shipments")).status == 503
+    clock.wind(61)
+    assert (await api.get(f"/v2/orders/{order_id}/shipments")).status == 204
+    assert store.held_back == 0
+
+
 async def test_a_late_effect_can_be_landed_by_hand(store: SandboxStore, api: Api) -> None:
     order_id = store.add_order()
     store.faults.add("late", method="POST")
