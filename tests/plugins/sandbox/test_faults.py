@@ -95,9 +95,9 @@ async def test_a_late_read_lands_without_harm(store: SandboxStore, api: Api, clo
     order_id = store.add_order()
     for _ in range(2):
         store.faults.add("late", method="GET", seconds=60, status=503)
-        assert (await api.get(f"/v2/orders/{order_id}/shipments")).status == 503
-    clock.wind(61)
-    assert (await api.get(f"/v2/orders/{order_id}/shipments")).status == 204
+        assert (await api.ask("GET", f"/v2/orders/{order_id}/shipments")).status == 503
+    clock.wind(seconds=61)
+    assert (await api.ask("GET", f"/v2/orders/{order_id}/shipments")).status == 204
     assert store.held_back == 0
 
 
