@@ -151,3 +151,16 @@ async def test_of_several_ways_one_has_to_be_said(bench: Bench, engine: Engine) 
     await engine.import_store(STORE, ImportRequest())
     with pytest.raises(UsageError, match="several ways"):
         await desk.ship(engine, order, "A1")
+
+
+async def test_the_rest_of_the_same_line_without_a_number_is_another_shipment(bench: Bench) -> None:
+    """Rule W3: a unit of two was shipped, and "all that is left" is the other one, though both are said alike."""
+    order = bench.store.add_order(lines=[{"quantity": 2}])
+    await bench.run()
+    async with bench.engines() as engine:
+        first = await desk.ship_and_tell(engine, order, lines={"501": 1})
+        rest = await desk.ship(engine, order)
+        assert (rest.is_new, rest.row.shipment.items) == (True, first.shipment.items)
+        await desk.tell(engine, rest.row)
+        assert not (await desk.ship(engine, order)).is_new
+    assert desk.parcels(bench.store, order) == {desk.parcel("", (501, 1)): 2}

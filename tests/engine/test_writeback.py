@@ -328,3 +328,119 @@ async def test_the_status_that_an_order_comes_to(
     if before == 14 and moves != "never":
         after = 2  # the platform's own doing, which is left as it is
     assert desk.status(bench.store, order) == after
+
+
+async def test_a_sending_that_sat_out_pauses_is_watched_from_when_it_went_out(
+    bench: Bench, order: int, engine: Engine
+) -> None:
+    """Rule W6: the pauses that the store asked for came before it; 130 s of them are longer than `settle`."""
+    bench.store.faults.add("429", method="POST", times=2, seconds=65)
+    bench.store.faults.add("late", method="POST", seconds=20)
+    row = await desk.ship_and_tell(engine, order, "A1", lines=ONE)
+    bench.clock.wind(100)
+    bench.store.settle()
+    assert (row.state, desk.posts(bench.store)) == (CONFIRMED, 3)
+    assert desk.parcels(bench.store, order) == {desk.parcel("A1", (501, 1)): 1}
+
+
+async def test_a_number_that_is_changed_back_after_a_lost_answer_is_changed_back_in_the_store(
+    bench: Bench, order: int, engine: Engine
+) -> None:
+    """Rule W10: whether the first change arrived isn't known, so the second one is made in any case."""
+    row = await desk.ship_and_tell(engine, order, "A1")
+    bench.store.faults.add("reset-after", method="PUT", path="shipments", times=5)
+    await desk.attempt(engine, await engine.dispatch.track(STORE, row.id, "B2"))
+    assert desk.parcels(bench.store, order) == {desk.parcel("B2", (501, 3)): 1}
+    back = await desk.tell(engine, await engine.dispatch.track(STORE, row.id, "A1"))
+    assert back.state is CONFIRMED
+    assert desk.parcels(bench.store, order) == {desk.parcel("A1", (501, 3)): 1}
+
+
+async def test_one_that_was_sent_and_refused_is_looked_for_before_it_is_sent_again(
+    bench: Bench, order: int, engine: Engine
+) -> None:
+    """Rules W5, W6: an order that seems gone for a moment doesn't make forgotten what was sent without a number."""
+    bench.store.faults.add("reset-after", method="POST")
+    bench.store.faults.add("status", status=404, method="GET", path=f"orders/{order}$", skip=1)
+    row = await desk.ship_and_tell(engine, order, lines=ONE)
+    assert row.state is REFUSED
+    (again,) = await engine.dispatch.retry(STORE, [row.id])
+    assert (await desk.tell(engine, again)).state is CONFIRMED
+    assert desk.parcels(bench.store, order) == {desk.parcel("", (501, 1)): 1}
+
+
+async def test_a_refused_one_that_the_store_took_is_taken_back_there_when_it_is_voided(
+    bench: Bench, order: int, engine: Engine
+) -> None:
+    """Rule W10."""
+    held: list[Any] = []
+    _hide_after_the_post(bench.store, order, held)
+    row = await desk.ship_and_tell(engine, order, lines=ONE)
+    assert row.state is REFUSED
+    bench.store._shipments[order] = held
+    assert (await desk.tell(engine, await engine.dispatch.void(STORE, row.id))).state is WriteBackState.VOIDED
+    assert not bench.store.shipments(order)
+
+
+async def test_what_is_completed_by_hand_between_two_parcels_stays_completed(
+    bench: Bench, order: int, engine: Engine
+) -> None:
+    """Rule W8: 10 as first seen is left alone."""
+    await desk.ship_and_tell(engine, order, "A1", lines=ONE)
+    bench.clock.wind(60)
+    bench.store.set_status(order, 10)
+    bench.clock.wind(60)
+    assert (await desk.ship_and_tell(engine, order, "A2")).state is CONFIRMED
+    assert desk.status(bench.store, order) == 10
+
+
+async def test_what_was_taken_back_by_hand_can_be_shipped_again_at_once(bench: Bench, order: int) -> None:
+    """Rule W2: by an import's fresh view as by a look."""
+    async with bench.engines() as engine:
+        await desk.ship_and_tell(engine, order, "A1")
+    bench.clock.wind(60)
+    desk.undo(bench.store, order)
+    bench.clock.wind(60)
+    await bench.run()
+    async with bench.engines() as engine:
+        again = await desk.ship(engine, order, "A2")
+    assert (again.is_new, again.row.shipment.items[0].quantity) == (True, 3)
+
+
+async def test_a_refusal_because_the_first_sending_arrives_at_last_is_none(
+    bench: Bench, order: int, engine: Engine
+) -> None:
+    """Rules W5, W7: it lands after `settle`, just before the second one, for which nothing is left then."""
+    bench.store.faults.add("late", method="POST")
+    row = (await desk.ship(engine, order, "A1")).row
+    bench.store.faults.add("edit", method="POST", edit=bench.store.land, when="before")
+    assert (await desk.tell(engine, row)).state is CONFIRMED
+    assert desk.posts(bench.store) == 2
+    assert desk.parcels(bench.store, order) == {desk.parcel("A1", (501, 3)): 1}
+
+
+async def test_a_shipment_behind_one_that_waits_is_due_when_that_is(bench: Bench, order: int, engine: Engine) -> None:
+    """Rule W7: else its store would be turned to each second."""
+    bench.store.faults.add("500", times=None, path=str(order))
+    await desk.ship(engine, order, "A1", lines=ONE)
+    await desk.ship(engine, order, "A2")
+    await engine.dispatch.write_back(STORE)
+    await engine.dispatch.write_back(STORE)
+    assert await engine.state.due_stores(bench.clock.now()) == frozenset()
+    bench.store.faults.clear()
+
+
+async def test_a_connector_that_fails_over_a_status_keeps_its_shipment_and_says_so(
+    bench: Bench, order: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guarantee 4: a mistake of a plugin is told as that, and the store's other orders go on."""
+    following = bench.store.add_order()
+    await engine.import_store(STORE, ImportRequest())
+    connector = engine.dispatch.connections.connector(engine.config.store(STORE))
+    with monkeypatch.context() as broken:
+        broken.setattr(type(connector), "target_status", lambda *_: [][0])
+        row = (await desk.ship(engine, order, "A1")).row
+        row = await desk.attempt(engine, row)
+    assert "failed unexpectedly (IndexError)" in str(row.reason)
+    assert (await desk.ship_and_tell(engine, following, "B1")).state is CONFIRMED
+    assert (await desk.tell(engine, row)).state is CONFIRMED
