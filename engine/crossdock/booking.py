@@ -19,6 +19,7 @@ from crossdock.shipping import Packing, Plan, ShipRequest
 from crossdock.state import State
 from crossdock.state.shipments import WriteBack
 
+LONGEST_NUMBER = 50  # characters of a tracking number
 CARRIER_S = 120.0  # for one answer of a carrier: somebody waits at the packing bench
 
 
@@ -73,8 +74,14 @@ class Counter:
 
 
 def _check(booking: object) -> None:
+    """Raises TypeError or ValueError for what a store can't be told and nobody should click."""
     if not isinstance(booking, Booking):
         raise TypeError(f"{type(booking).__name__} where a Booking is due")
+    number, link = booking.tracking_number or "", booking.tracking_link or "https://"
+    if not number.isprintable() or len(number) > LONGEST_NUMBER:
+        raise ValueError(f"a tracking number that isn't up to {LONGEST_NUMBER} characters in one line")
+    if not link.startswith(("https://", "http://")):
+        raise ValueError("a tracking link that is no web address")
 
 
 def not_told(error: CrossdockError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -44,14 +45,13 @@ async def _told(used: StoreConfig | CarrierConfig, *, is_told: bool) -> AsyncGen
         expected = _only_leaf(error)
         if expected is not None:
             raise _without_secrets(expected, used) from error
-        plugin = _plugin_of(used)
-        log.log(
-            logging.DEBUG if is_told else logging.ERROR,
-            "%s: the %s failed unexpectedly",
-            used.name,
-            plugin.replace("'", ""),
-            exc_info=True,
-        )
+        plugin, level = _plugin_of(used), logging.DEBUG if is_told else logging.ERROR
+        words = f"{used.name}: the {plugin} failed unexpectedly".replace("'", "")
+        if isinstance(used, StoreConfig):
+            log.log(level, "%s", words, exc_info=True)
+        else:  # where it failed, without its own words: a carrier is given the buyer's address, and may quote it
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            log.log(level, "%s (%s):\n%s", words, type(error).__name__, frames)
         raise PluginError(
             f"{used.name}: the {plugin} failed unexpectedly ({type(error).__name__}); "
             "this is a mistake in its plugin, and the log has the details for its author."

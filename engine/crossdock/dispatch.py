@@ -11,7 +11,7 @@ from functools import partial
 from urllib.parse import quote
 
 from crossdock.asking import answer, computed
-from crossdock.booking import Counter, not_told
+from crossdock.booking import LONGEST_NUMBER, Counter, not_told
 from crossdock.boundary import boundary
 from crossdock.clock import Clock, ago
 from crossdock.config import CarrierConfig, Config, StoreConfig
@@ -48,7 +48,6 @@ MUTE_S = 30.0  # for which a store that couldn't be asked isn't asked how orders
 WATCH_S = 0.2  # between looks whether another process has told the store meanwhile
 FAILURES = 2  # orders in a row that can't be told to a store, after which the others wait too: it's the store
 CHANGED_TRIES = 20  # to change a shipment that a worker is changing at the same time, a step a try
-LONGEST_NUMBER = 50  # characters of a tracking number
 
 
 @dataclass(frozen=True, slots=True)
