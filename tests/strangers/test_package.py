@@ -44,7 +44,7 @@ def test_every_command_knows_it(counter: Counter) -> None:
     assert plugin["error"] is None
     assert plugin["brings"] == ["connector corner"]
     assert counter.run("check", "shop").out == (
-        "shop: Corner Shop till store “Corner of shop” (CS-shop, AUD); its key allows import and write-back.\n"
+        "shop: Corner Shop till store “Corner of shop” (CS-shop, AUD); its key allows import.\n"
     )
     imported = counter.run("import", "shop", "--json")
     assert imported.code == 0, imported.err
