@@ -444,3 +444,19 @@ async def test_a_connector_that_fails_over_a_status_keeps_its_shipment_and_says_
     assert "failed unexpectedly (ValueError)" in str(row.reason)
     assert (await desk.ship_and_tell(engine, following, "B1")).state is CONFIRMED
     assert (await desk.tell(engine, row)).state is CONFIRMED
+
+
+async def test_one_look_that_lags_takes_nothing_back(bench: Bench, order: int, engine: Engine) -> None:
+    """Rule W4: what the store has shown and doesn't for a moment is neither taken back nor sent again."""
+    store, held = bench.store, []
+    store.faults.add("503", method="PUT", path=f"orders/{order}$", times=5)
+    store.behaviour.shipment_moves_status = "never"
+    hide = lambda: held.extend(store._shipments.pop(order))  # noqa: E731
+    show = lambda: store._shipments.update({order: list(held)})  # noqa: E731
+    row = await desk.attempt(engine, (await desk.ship(engine, order, "A1")).row)
+    assert row.shown_as_of is not None
+    store.faults.add("edit", method="GET", path="shipments", edit=hide, when="before")
+    store.faults.add("edit", method="GET", path="shipments", edit=show, when="after")
+    assert (await desk.tell(engine, row)).state is CONFIRMED
+    assert desk.parcels(store, order) == {desk.parcel("A1", (501, 3)): 1}
+    assert desk.posts(store) == 1
