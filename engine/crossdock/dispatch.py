@@ -30,6 +30,7 @@ from crossdock.errors import (
     RetryableError,
     UnreachableError,
     UsageError,
+    clause,
     did_you_mean,
 )
 from crossdock.events import Events
@@ -211,7 +212,7 @@ class Dispatch:
         except (RetryableError, CredentialsError, PermissionMissingError) as error:
             if not is_whole:
                 raise
-            why, seen = _clause(error, store), ago(self.clock.now() - stored.as_of)
+            why, seen = clause(error, store.name), ago(self.clock.now() - stored.as_of)
             return replace(
                 held, warnings=(f"the store can't be asked how the order stands ({why}); it was seen {seen}",)
             )
@@ -560,11 +561,6 @@ class Dispatch:
     def writebacks(self, *, store: str | None = None, state: WriteBackState | None = None) -> AsyncIterator[WriteBack]:
         """All shipments that fit, oldest first; those of stores that aren't in the configuration any more, too."""
         return self.state.writebacks(store=store, state=state)
-
-
-def _clause(error: BaseException, store: StoreConfig) -> str:
-    """An error's words inside a sentence about its store, with which they begin."""
-    return str(error).removeprefix(f"{store.name}: ").rstrip(".")
 
 
 def _unknown(name: str | None, shipment: int) -> UsageError:

@@ -123,6 +123,11 @@ class DatabaseCorruptError(StateError):
     """The file is not a sound SQLite database."""
 
 
+def clause(error: BaseException, store: str) -> str:
+    """An error's words inside a sentence about its store, with whose name they begin."""
+    return str(error).removeprefix(f"{store}: ").rstrip(".")
+
+
 def did_you_mean(word: str, known: Collection[str]) -> str:
     """`; did you mean 'access_token'?`, or nothing where no known word is near."""
     near = difflib.get_close_matches(word[:100], known, n=1)

@@ -27,6 +27,7 @@ from crossdock.errors import (
     RefusedError,
     RetryableError,
     StateError,
+    clause,
 )
 from crossdock.matching import most_to_ship, ours, own_units, progress_of, twins_of
 from crossdock.model import Status, instant
@@ -142,7 +143,7 @@ class _Attempt:
 
     async def postpone(self, error: CrossdockError) -> None:
         """Keeps why it failed, and when it's tried again. Nothing is open but what is recorded."""
-        await self._wait(self.row.state, self._said(error), kind=type(error).__name__)
+        await self._wait(self.row.state, clause(error, self.row.store), kind=type(error).__name__)
 
     async def _begin(self) -> None:
         """Of a request whose answer never came only the store can tell (rule W6)."""
@@ -285,7 +286,7 @@ class _Attempt:
             raise
         except CrossdockError as error:  # a mistake in the connector too: whether it arrived is open
             await self._save(step=None, sending_at=self._sent_until())
-            await self._wait(WriteBackState.UNCERTAIN, self._said(error), kind=type(error).__name__)
+            await self._wait(WriteBackState.UNCERTAIN, clause(error, self.row.store), kind=type(error).__name__)
             return None
         event = self._event("sent", store_shipment=receipt.id, tracking_number=shipment.tracking_number)
         await self._save(event, step=None, state=WriteBackState.SENT, store_id=receipt.id, reason=None)
@@ -317,7 +318,7 @@ class _Attempt:
         if shown is not None:
             return await self._corrected(now, shown)
         await self._save(sending_at=None)
-        await self._refuse(self._said(error))
+        await self._refuse(clause(error, self.row.store))
         return None
 
     async def _corrected(self, now: StoreView, shown: StoreShipment) -> StoreView | None:
@@ -331,7 +332,9 @@ class _Attempt:
                 await self._ask(partial(self._desk.connector.correct, shown.id, self.row.shipment))
             except RefusedError as error:
                 await self._save(step=None)
-                self._warn(f"the store keeps the number {shown.tracking_number or '(none)'}: {self._said(error)}")
+                self._warn(
+                    f"the store keeps the number {shown.tracking_number or '(none)'}: {clause(error, self.row.store)}"
+                )
                 return now
             after = await self._look()
             if after is None:
@@ -369,7 +372,7 @@ class _Attempt:
             await self._ask(partial(self._desk.connector.void, self.row.shipment.order_id, shown.id))
         except RefusedError as error:
             await self._save(step=None, is_voiding=False)
-            self._warn(f"it can't be taken back: {self._said(error)}")
+            self._warn(f"it can't be taken back: {clause(error, self.row.store)}")
             return now
         after = await self._look()
         if after is not None and ours(after, self.row, self._others):
@@ -405,7 +408,7 @@ class _Attempt:
             await self._ask(partial(self._desk.connector.set_status, self.row.shipment.order_id, target.id))
         except RefusedError as error:
             await self._save(step=None)
-            self._warn(f"the order stays at {now.status.name}: {self._said(error)}")
+            self._warn(f"the order stays at {now.status.name}: {clause(error, self.row.store)}")
             return now
         except (ActionNeededError, RateLimitedError):
             await self._save(step=None, status_set=None)
@@ -446,7 +449,7 @@ class _Attempt:
             try:
                 words = await self._desk.release(self.row)
             except RetryableError as error:  # the carrier's trouble, which isn't the store's: raised it would stop all
-                await self._wait(self.row.state, self._said(error), kind=type(error).__name__)
+                await self._wait(self.row.state, clause(error, self.row.store), kind=type(error).__name__)
                 return
             if words:
                 self._warn(words)
@@ -474,10 +477,6 @@ class _Attempt:
         if is_other:
             log.warning("%s: shipment %d of order %s waits: %s", self.row.store, self.row.id, self.row.number, reason)
         await self._save(*([event] if is_news else []), state=state, reason=reason, next_try=next_try)
-
-    def _said(self, error: CrossdockError) -> str:
-        """An error's words as a clause about this store, with which its message begins."""
-        return str(error).removeprefix(f"{self.row.store}: ").rstrip(".")
 
     def _warn(self, words: str) -> None:
         self._notes.append(words)

@@ -10,6 +10,7 @@ import msgspec
 
 from crossdock.model import instant, moment
 from crossdock.shipment import Item, Shipment, StoreView
+from crossdock.state.rows import moment_from
 from crossdock.state.shipments import (
     AskedCarrier,
     Details,
@@ -253,22 +254,18 @@ def _writeback(row: sqlite3.Row, items: tuple[Item, ...]) -> WriteBack:
         episode=row["episode"],
         sets_aside=bool(row["sets_aside"]),
         created_at=moment(row["created_at"]),
-        collected_at=_moment(row["collected_at"]),
+        collected_at=moment_from(row["collected_at"]),
         is_voiding=bool(row["is_voiding"]),
         state=WriteBackState(row["state"]),
         step=None if row["step"] is None else Step(row["step"]),
         attempts=row["attempts"],
-        next_try=_moment(row["next_try"]),
+        next_try=moment_from(row["next_try"]),
         reason=row["reason"],
         first_look=None if row["first_look"] is None else _decode_view(row["first_look"]),
-        sending_at=_moment(row["sending_at"]),
+        sending_at=moment_from(row["sending_at"]),
         sent_number=row["sent_number"],
         store_id=row["store_id"],
         status_set=row["status_set"],
-        shown_as_of=_moment(row["shown_as_of"]),
+        shown_as_of=moment_from(row["shown_as_of"]),
         version=row["version"],
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else moment(text)

@@ -177,8 +177,8 @@ def stored_order(row: sqlite3.Row, consignments: Sequence[sqlite3.Row], lines: S
         imported_at=moment(row["imported_at"]),
         updated_at=moment(row["updated_at"]),
         as_of=moment(row["as_of"]),
-        gone_at=_moment_from(row["gone_at"]),
-        erased_at=_moment_from(row["erased_at"]),
+        gone_at=moment_from(row["gone_at"]),
+        erased_at=moment_from(row["erased_at"]),
     )
 
 
@@ -224,7 +224,7 @@ def store_record(row: sqlite3.Row) -> StoreRecord:
         identity=row["identity"],
         account_name=row["account_name"],
         cursor=None if row["cursor"] is None else msgspec.json.decode(row["cursor"]),
-        swept_since=_moment_from(row["swept_since"]),
+        swept_since=moment_from(row["swept_since"]),
         derivation=row["derivation"],
     )
 
@@ -236,7 +236,7 @@ def run_record(row: sqlite3.Row) -> Run:
         store=row["store"],
         kind=RunKind(row["kind"]),
         started_at=moment(row["started_at"]),
-        ended_at=_moment_from(row["ended_at"]),
+        ended_at=moment_from(row["ended_at"]),
         outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
         counts=Counts(**{name: row[name] for name in Counts.__slots__}),
         traffic=Traffic(**{name: row[name] for name in Traffic.__slots__}),
@@ -248,8 +248,8 @@ def run_record(row: sqlite3.Row) -> Run:
 
 def standing_record(row: sqlite3.Row) -> Standing:
     """A row of `standings`. A store that was paused before its first import stands as if nothing were wrong."""
-    paused_at = _moment_from(row["paused_at"])
-    since = _moment_from(row["since"]) or paused_at
+    paused_at = moment_from(row["paused_at"])
+    since = moment_from(row["since"]) or paused_at
     assert since is not None
     return Standing(
         store=row["store"],
@@ -257,7 +257,7 @@ def standing_record(row: sqlite3.Row) -> Standing:
         since=since,
         failure=_failure_from(row),
         failures=row["failures"],
-        next_try=_moment_from(row["next_try"]),
+        next_try=moment_from(row["next_try"]),
         paused_at=paused_at,
     )
 
@@ -270,5 +270,6 @@ def _address_from(text: str | None) -> Address | None:
     return None if text is None else _address(text)
 
 
-def _moment_from(text: str | None) -> datetime | None:
+def moment_from(text: str | None) -> datetime | None:
+    """The time in a column that may be null."""
     return None if text is None else moment(text)
