@@ -20,8 +20,12 @@ from crossdock.config_sections import (
     NAME,
     CarrierSection,
     EngineSection,
+    LabelSize,
+    PageSize,
+    PapersSection,
     ScheduleSection,
     Section,
+    SlipColumn,
     StoreSection,
     json_schema,
 )
@@ -36,7 +40,12 @@ __all__ = [
     "CarrierConfig",
     "Config",
     "EngineConfig",
+    "LabelSize",
+    "PageSize",
+    "PaperConfig",
+    "PrinterConfig",
     "Reading",
+    "SlipColumn",
     "StoreConfig",
     "json_schema",
     "load",
@@ -64,6 +73,7 @@ class StoreConfig:
     write_back: bool
     sender: Address | None
     secret_files: tuple[Path, ...]
+    logo: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,36 @@ class EngineConfig:
     web_port: int = 8420
     settle: timedelta = timedelta(minutes=2)
     keep_days: int | None = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterConfig:
+    """A thermal printer that takes ZPL over TCP; `dpi` are the dots per inch of its head."""
+
+    name: str
+    host: str
+    port: int
+    dpi: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperConfig:
+    """What labels and slips look like, and where they can be sent. `columns` are those of packing slips."""
+
+    label: LabelSize = LabelSize.INCHES_4X6
+    page: PageSize = PageSize.A4
+    columns: tuple[SlipColumn, ...] = (SlipColumn.SKU, SlipColumn.NAME, SlipColumn.OPTIONS)
+    printers: Mapping[str, PrinterConfig] = field(default_factory=dict)
+
+    def printer(self, name: str) -> PrinterConfig:
+        """The printer of this name. Raises UsageError."""
+        found = self.printers.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.printers)) or "none yet"
+            raise UsageError(
+                f"stores.yaml has no printer '{shortened(name)}' under 'papers'; its printers are: {known}."
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +138,7 @@ class Config:
     engine: EngineConfig
     carriers: Mapping[str, CarrierConfig]
     stores: Mapping[str, StoreConfig]
+    papers: PaperConfig = field(default_factory=PaperConfig)
     broken_carriers: frozenset[str] = frozenset()
     are_carriers_known: bool = True
     installed_carriers: Mapping[str, type[AnyCarrier]] = field(default_factory=dict)
@@ -228,7 +269,7 @@ SectionT = TypeVar("SectionT", bound=Section)
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ClassT = TypeVar("ClassT")
 
-SECTIONS = ("engine", "defaults", "carriers", "stores")
+SECTIONS = ("engine", "defaults", "papers", "carriers", "stores")
 
 
 class _Reader:
@@ -261,6 +302,7 @@ class _Reader:
                 report_unknown_key(self.document, (key,), SECTIONS)
         engine = self._section(EngineSection, sections.get("engine"), ("engine",)) or EngineSection()
         defaults = self._defaults(sections.get("defaults"))
+        papers = self._section(PapersSection, sections.get("papers"), ("papers",)) or PapersSection()
         carriers = self._carriers(self._named(sections.get("carriers"), "carriers"))
         stores = self._stores(self._named(sections.get("stores"), "stores"), defaults)
         broken = self._broken_stores(sections.get("stores"), defaults)
@@ -276,6 +318,7 @@ class _Reader:
             engine=_engine(engine, _folder(self.path)),
             carriers=MappingProxyType({name: one for name, one in carriers.items() if name not in broken_carriers}),
             stores=MappingProxyType({name: store for name, store in stores.items() if name not in broken}),
+            papers=_papers(papers),
             broken_carriers=broken_carriers,
             are_carriers_known=self._is_known("carriers", sections),
             installed_carriers=self.carriers,
@@ -380,6 +423,7 @@ class _Reader:
             timezone=timezone,
             write_back=store.write_back,
             sender=Address(**store.sender.model_dump()) if store.sender else None,
+            logo=_folder(self.path) / store.logo if store.logo else None,
             secret_files=tuple(dict.fromkeys(references.files)),
         )
 
@@ -466,4 +510,14 @@ def _engine(written: EngineSection, folder: Path) -> EngineConfig:
         web_port=written.web.port,
         settle=written.settle,
         keep_days=written.keep_days,
+    )
+
+
+def _papers(written: PapersSection) -> PaperConfig:
+    printers = {}
+    for name, printer in written.printers.items():
+        host, _, port = printer.address.rpartition(":")
+        printers[name] = PrinterConfig(name=name, host=host.strip("[]"), port=int(port), dpi=printer.dpi)
+    return PaperConfig(
+        label=written.label, page=written.page, columns=written.columns, printers=MappingProxyType(printers)
     )

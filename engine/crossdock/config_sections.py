@@ -7,8 +7,9 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.errors import PydanticInvalidForJsonSchema
@@ -158,11 +159,88 @@ class SenderSection(Section):
     email: Text | None = None
 
 
+class LabelSize(StrEnum):
+    """The paper that labels are printed on."""
+
+    INCHES_4X6 = "4x6"
+    A6 = "a6"
+
+
+class PageSize(StrEnum):
+    """The paper that slips and pick lists are printed on."""
+
+    A4 = "a4"
+    LETTER = "letter"
+
+
+class SlipColumn(StrEnum):
+    """What a packing slip can tell of each line, beside how many of it are in the parcel."""
+
+    SKU = "sku"
+    BARCODE = "barcode"
+    BIN = "bin"
+    NAME = "name"
+    OPTIONS = "options"
+    WEIGHT = "weight"
+    PRICE = "price"
+    ORDERED = "ordered"
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _distinct(columns: tuple[SlipColumn, ...]) -> tuple[SlipColumn, ...]:
+    twice = [column for number, column in enumerate(columns) if column in columns[:number]]
+    if twice:
+        raise ValueError(f"'{twice[0]}' stands here twice")
+    return columns
+
+
+def _address_of_printer(text: str) -> str:
+    host, separator, port = text.strip().rpartition(":")
+    if not separator:
+        host, port = text.strip(), "9100"
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        raise ValueError(f"should be host:port, such as 192.168.1.20:9100, not {shortened(repr(text))}")
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]", host):
+        raise ValueError(
+            f"should be host:port, such as 192.168.1.20:9100 or [fe80::1]:9100, not {shortened(repr(text))}"
+        )
+    return f"{host}:{int(port)}"
+
+
+class PrinterSection(Section):
+    address: Annotated[Text, AfterValidator(_address_of_printer)] = Field(
+        description="Where the printer takes ZPL as it is: host:port; the port is 9100 unless told."
+    )
+    dpi: Literal[203, 300, 600] = Field(default=203, description="Dots per inch of its head: 203, 300 or 600.")
+
+
+class PapersSection(Section):
+    label: Annotated[LabelSize, BeforeValidator(_lower)] = Field(
+        default=LabelSize.INCHES_4X6, description="The paper of labels: 4x6 (inches) or A6."
+    )
+    page: Annotated[PageSize, BeforeValidator(_lower)] = Field(
+        default=PageSize.A4, description="The paper of slips and pick lists: A4 or Letter."
+    )
+    columns: Annotated[tuple[SlipColumn, ...], Field(min_length=1), AfterValidator(_distinct)] = Field(
+        default=(SlipColumn.SKU, SlipColumn.NAME, SlipColumn.OPTIONS),
+        description="The columns of packing slips, from left to right; how many are in the parcel always comes first.",
+    )
+    printers: dict[str, PrinterSection] = Field(
+        default_factory=dict, description="Thermal printers in the network, by the names people use. None unless told."
+    )
+
+
 class StoreSection(ScheduleSection):
     connector: Text = Field(description="The connector that speaks the platform; `crossdock plugins` lists them.")
     label: Text | None = Field(default=None, description="The store's name as people see it; may change.")
     write_back: bool = Field(default=True, description="Whether tracking and status go back to the store.")
     sender: SenderSection | None = Field(default=None, description="The sender's address on labels.")
+    logo: Text | None = Field(
+        default=None, description="A picture for slips, PNG or JPEG: a file, relative to this one."
+    )
     settings: dict[str, Any] | None = Field(default=None, description="What the connector needs to know.")
 
 
@@ -197,6 +275,7 @@ def json_schema(
         "properties": {
             "engine": _schema_of(EngineSection, "engine", definitions),
             "defaults": _schema_of(ScheduleSection, "defaults", definitions),
+            "papers": _schema_of(PapersSection, "papers", definitions),
             "carriers": _names_schema(carrier, "Carriers by the names people use."),
             "stores": {**_names_schema(store, "Stores by name; a new name is a new store."), "minProperties": 1},
         },
