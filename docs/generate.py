@@ -142,12 +142,15 @@ def setting_rows() -> dict[str, list[tuple[str, str, str, str]]]:
     plugins = load_plugins()
     described = json_schema(plugins.connectors(), plugins.carriers())
     definitions = described["$defs"]
+    papers = described["properties"]["papers"]
     store = described["properties"]["stores"]["additionalProperties"]
     carrier = described["properties"]["carriers"]["additionalProperties"]
     sections = {
         "engine": described["properties"]["engine"],
         "engine.web": definitions["engine.WebSection"],
         "defaults": described["properties"]["defaults"],
+        "papers": papers,
+        "papers.printers": papers["properties"]["printers"]["additionalProperties"],
         "carriers": carrier,
         "stores": store,
         "stores.sender": definitions["store.SenderSection"],
@@ -196,7 +199,8 @@ def _plain_kind(branch: Mapping[str, Any]) -> str:
     if "anyOf" in branch:
         return _kind(branch)
     if "enum" in branch:
-        return " or ".join(f"`{choice}`" for choice in branch["enum"]) if len(branch["enum"]) < 7 else "status"
+        choices = {str(choice).casefold(): choice for choice in branch["enum"]}.values()  # each in one spelling
+        return " or ".join(f"`{choice}`" for choice in choices) if len(choices) < 7 else "status"
     if branch.get("type") == "string" and str(branch.get("pattern", "")).startswith("^(?=[0-9])"):
         return "duration"
     words = {

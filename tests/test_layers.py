@@ -19,7 +19,7 @@ ROWS = (
     "yaml_source references plain_words config_sections config plugins asking",
     "boundary connections standing matching printers",
     "importing explaining shipping writeback papers",
-    "dispatch booking printing",
+    "dispatch booking paperwork printing",
     "engine",
     "testing timetable schedule workers web",
     "daemon",
@@ -34,6 +34,7 @@ ARROWS = {  # within a row: the module may use those named
     "plain_words": "references yaml_source",
     "config_sections": "yaml_source",
     "dispatch": "booking",
+    "printing": "paperwork",
     "schedule": "timetable",
     "config": "config_sections plain_words references yaml_source",
 }

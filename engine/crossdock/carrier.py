@@ -17,6 +17,11 @@ from crossdock.errors import RefusedError
 from crossdock.http import HttpClient, HttpOptions
 from crossdock.model import Address
 
+PDF = "application/pdf"
+PNG = "image/png"
+ZPL = "application/zpl"
+"""The kinds of label that can be printed, by media type. None is registered for ZPL; some carriers say `text/zpl`."""
+
 
 class CarrierSettings(BaseModel):
     """What a merchant fills in for one carrier; carriers derive their own from it.
@@ -64,7 +69,11 @@ class CarrierRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What is stuck on a parcel. `media_type` says what `content` is, such as `application/pdf`."""
+    """What is stuck on a parcel. `media_type` says what `content` is: PDF, PNG or ZPL.
+
+    These are `application/pdf`, `image/png` and `application/zpl`. A label of another kind is kept with its shipment,
+    but it can't be put into a document.
+    """
 
     media_type: str
     content: bytes = field(repr=False)

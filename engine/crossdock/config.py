@@ -23,6 +23,7 @@ from crossdock.config_sections import (
     LabelSize,
     PageSize,
     PapersSection,
+    PrinterSection,
     ScheduleSection,
     Section,
     SlipColumn,
@@ -132,13 +133,14 @@ class Config:
 
     `broken_carriers` are the names under `carriers` that have a mistake; `are_carriers_known` is whether it can be told
     at all which names stand there. `missing` says in a sentence why a carrier class is not among `installed_carriers`.
+    `sound_papers` is None where `papers` has a mistake.
     """
 
     path: Path
     engine: EngineConfig
     carriers: Mapping[str, CarrierConfig]
     stores: Mapping[str, StoreConfig]
-    papers: PaperConfig = field(default_factory=PaperConfig)
+    sound_papers: PaperConfig | None = field(default_factory=PaperConfig)
     broken_carriers: frozenset[str] = frozenset()
     are_carriers_known: bool = True
     installed_carriers: Mapping[str, type[AnyCarrier]] = field(default_factory=dict)
@@ -151,6 +153,16 @@ class Config:
             known = ", ".join(sorted(self.stores)) or "none yet"
             raise UsageError(f"{name}: stores.yaml has no store of this name; its stores are: {known}.")
         return found
+
+    @property
+    def papers(self) -> PaperConfig:
+        """What papers look like. Raises UsageError where that is known in part only: no paper is printed by guess."""
+        if self.sound_papers is None:
+            raise UsageError(
+                f"Nothing is printed while 'papers' in {self.path.name} has a mistake: `crossdock check` says what is"
+                " wrong."
+            )
+        return self.sound_papers
 
     def carrier(self, name: str) -> CarrierConfig:
         """The carrier that a person means by `name`.
@@ -302,7 +314,7 @@ class _Reader:
                 report_unknown_key(self.document, (key,), SECTIONS)
         engine = self._section(EngineSection, sections.get("engine"), ("engine",)) or EngineSection()
         defaults = self._defaults(sections.get("defaults"))
-        papers = self._section(PapersSection, sections.get("papers"), ("papers",)) or PapersSection()
+        papers = self._papers(sections.get("papers"))
         carriers = self._carriers(self._named(sections.get("carriers"), "carriers"))
         stores = self._stores(self._named(sections.get("stores"), "stores"), defaults)
         broken = self._broken_stores(sections.get("stores"), defaults)
@@ -318,7 +330,7 @@ class _Reader:
             engine=_engine(engine, _folder(self.path)),
             carriers=MappingProxyType({name: one for name, one in carriers.items() if name not in broken_carriers}),
             stores=MappingProxyType({name: store for name, store in stores.items() if name not in broken}),
-            papers=_papers(papers),
+            sound_papers=papers if self._is_known("papers", sections) else None,
             broken_carriers=broken_carriers,
             are_carriers_known=self._is_known("carriers", sections),
             installed_carriers=self.carriers,
@@ -383,6 +395,42 @@ class _Reader:
             self.document.report(("defaults", "timezone"), "'timezone' needs 'cron' beside it", at_key=True)
         in_walk = any(where[:1] == ("defaults",) for where, _ in self.document.reported[:before])
         return None if in_walk or len(self.document.reported) > before else defaults
+
+    def _papers(self, data: Data) -> PaperConfig | None:
+        """What papers look like; None where there is a mistake in it."""
+        where = ("papers",)
+        references = self._fill(data, where)
+        written = self._validated(PapersSection, data, where, references)
+        members = data if isinstance(data, dict) else {}
+        printers, columns = members.get("printers"), members.get("columns")
+        found = [
+            self._printer(name, printer, references)
+            for name, printer in (printers.items() if isinstance(printers, dict) else ())
+        ]
+        self._report_twice(columns if isinstance(columns, list) else [], (*where, "columns"))
+        if written is None or any(place[:1] == where for place, _ in self.document.reported):
+            return None
+        return PaperConfig(
+            label=written.label,
+            page=written.page,
+            columns=written.columns,
+            printers=MappingProxyType({printer.name: printer for printer in found if printer is not None}),
+        )
+
+    def _printer(self, name: str, data: Data, references: References) -> PrinterConfig | None:
+        where = ("papers", "printers", name)
+        is_name = self._is_name(name, where)
+        written = self._validated(PrinterSection, data, where, references)
+        if written is None or not is_name:
+            return None
+        host, _, port = written.address.rpartition(":")
+        return PrinterConfig(name=name, host=host.strip("[]"), port=int(port), dpi=written.dpi)
+
+    def _report_twice(self, columns: list[Data], where: Where) -> None:
+        words = [str(column).strip().lower() for column in columns]
+        for index, word in enumerate(words):
+            if word in words[:index] and word in set(SlipColumn):
+                self.document.report((*where, index), f"'{word}' stands here twice; keep one of them")
 
     def _carriers(self, entries: dict[str, Data]) -> dict[str, CarrierConfig]:
         carriers = {name: self._carrier(name, data) for name, data in entries.items()}
@@ -510,14 +558,4 @@ def _engine(written: EngineSection, folder: Path) -> EngineConfig:
         web_port=written.web.port,
         settle=written.settle,
         keep_days=written.keep_days,
-    )
-
-
-def _papers(written: PapersSection) -> PaperConfig:
-    printers = {}
-    for name, printer in written.printers.items():
-        host, _, port = printer.address.rpartition(":")
-        printers[name] = PrinterConfig(name=name, host=host.strip("[]"), port=int(port), dpi=printer.dpi)
-    return PaperConfig(
-        label=written.label, page=written.page, columns=written.columns, printers=MappingProxyType(printers)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import zoneinfo
@@ -22,6 +23,8 @@ from crossdock.yaml_source import shortened
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 DURATION = r"^(?=[0-9])([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,8}s)?$"
 COUNTRY = r"^[A-Za-z]{2}$"
+PRINTER = re.compile(r"(?P<host>[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Za-z:.%_-]+\])(?::(?P<port>[0-9]{1,5}))?")
+RAW_PORT = 9100  # where printers take what is sent as it is
 LONGEST = timedelta(days=366)
 
 CRON_FIELDS = (  # name, lowest, highest, names of its values from the lowest on
@@ -190,46 +193,67 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def _distinct(columns: tuple[SlipColumn, ...]) -> tuple[SlipColumn, ...]:
-    twice = [column for number, column in enumerate(columns) if column in columns[:number]]
-    if twice:
-        raise ValueError(f"'{twice[0]}' stands here twice")
+def _number(value: object) -> object:
+    """A number as one, if it was written in quotes or came from a reference."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value.strip()) else value
+
+
+def _some(columns: tuple[SlipColumn, ...]) -> tuple[SlipColumn, ...]:
+    if not columns:
+        raise ValueError("is empty; name a column, or leave the key out")
     return columns
 
 
 def _address_of_printer(text: str) -> str:
-    host, separator, port = text.strip().rpartition(":")
-    if not separator:
-        host, port = text.strip(), "9100"
-    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise ValueError(f"should be host:port, such as 192.168.1.20:9100, not {shortened(repr(text))}")
-    if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]", host):
+    found = PRINTER.fullmatch(text)
+    port = int(found["port"] or RAW_PORT) if found else 0
+    if found is None or not _is_host(found["host"]) or not 1 <= port <= 65535:
         raise ValueError(
-            f"should be host:port, such as 192.168.1.20:9100 or [fe80::1]:9100, not {shortened(repr(text))}"
+            f"should be host:port, such as 192.168.1.20:{RAW_PORT} or [fe80::1]:{RAW_PORT}, not {shortened(repr(text))}"
         )
-    return f"{host}:{int(port)}"
+    return f"{found['host']}:{port}"
+
+
+def _is_host(host: str) -> bool:
+    """Whether it's the name of a machine, or an address that there can be."""
+    try:
+        if host.startswith("["):
+            ipaddress.IPv6Address(host[1:-1])
+        elif not re.search("[A-Za-z]", host):
+            ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class PrinterSection(Section):
     address: Annotated[Text, AfterValidator(_address_of_printer)] = Field(
-        description="Where the printer takes ZPL as it is: host:port; the port is 9100 unless told."
+        description=f"Where it takes ZPL as it is: host:port. The port is {RAW_PORT} unless told."
     )
-    dpi: Literal[203, 300, 600] = Field(default=203, description="Dots per inch of its head: 203, 300 or 600.")
+    dpi: Annotated[Literal[203, 300, 600], BeforeValidator(_number)] = Field(
+        default=203, description="The dots per inch of its head."
+    )
+
+
+def _spelt(*names: str) -> WithJsonSchema:
+    """These names for an editor; upper and lower case don't matter."""
+    return WithJsonSchema({"type": "string", "enum": [*names]})
 
 
 class PapersSection(Section):
-    label: Annotated[LabelSize, BeforeValidator(_lower)] = Field(
-        default=LabelSize.INCHES_4X6, description="The paper of labels: 4x6 (inches) or A6."
+    label: Annotated[LabelSize, BeforeValidator(_lower), _spelt("4x6", "a6", "A6")] = Field(
+        default=LabelSize.INCHES_4X6, description="The paper of labels: 4 × 6 inches, or A6."
     )
-    page: Annotated[PageSize, BeforeValidator(_lower)] = Field(
-        default=PageSize.A4, description="The paper of slips and pick lists: A4 or Letter."
+    page: Annotated[PageSize, BeforeValidator(_lower), _spelt("a4", "A4", "letter", "Letter")] = Field(
+        default=PageSize.A4, description="The paper of slips and pick lists."
     )
-    columns: Annotated[tuple[SlipColumn, ...], Field(min_length=1), AfterValidator(_distinct)] = Field(
+    columns: Annotated[tuple[Annotated[SlipColumn, BeforeValidator(_lower)], ...], AfterValidator(_some)] = Field(
         default=(SlipColumn.SKU, SlipColumn.NAME, SlipColumn.OPTIONS),
         description="The columns of packing slips, from left to right; how many are in the parcel always comes first.",
+        json_schema_extra={"minItems": 1, "uniqueItems": True},
     )
-    printers: dict[str, PrinterSection] = Field(
-        default_factory=dict, description="Thermal printers in the network, by the names people use. None unless told."
+    printers: dict[str, Any] | None = Field(
+        default=None, description="Thermal printers in the network, by the names people use."
     )
 
 
@@ -262,6 +286,9 @@ def json_schema(
     for name in sorted(connectors):
         _offer(store, "connector", name, _settings_schema(connectors[name], name, definitions))
     store.setdefault("allOf", []).append({"not": {"required": ["every", "cron"]}})
+    papers = _schema_of(PapersSection, "papers", definitions)
+    printer = _schema_of(PrinterSection, "printer", definitions)
+    papers["properties"]["printers"] = _names_schema(printer, papers["properties"]["printers"]["description"])
     carrier = _schema_of(CarrierSection, "carrier", definitions)
     for name in sorted(carriers):
         _offer(carrier, "carrier", name, _settings_schema(carriers[name], f"carrier.{name}", definitions))
@@ -275,7 +302,7 @@ def json_schema(
         "properties": {
             "engine": _schema_of(EngineSection, "engine", definitions),
             "defaults": _schema_of(ScheduleSection, "defaults", definitions),
-            "papers": _schema_of(PapersSection, "papers", definitions),
+            "papers": papers,
             "carriers": _names_schema(carrier, "Carriers by the names people use."),
             "stores": {**_names_schema(store, "Stores by name; a new name is a new store."), "minProperties": 1},
         },

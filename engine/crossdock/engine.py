@@ -8,8 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -49,6 +51,10 @@ from crossdock.state import (
 )
 from crossdock.state.shipments import WriteBack, WriteBackState
 from crossdock.state.sqlite import open_sqlite
+
+if TYPE_CHECKING:
+    from crossdock.papers.press import Press
+    from crossdock.printing import Printing
 
 log = logging.getLogger("crossdock")
 
@@ -189,6 +195,20 @@ class Engine:
         self.dispatch.config = self.config
         self._connections.take_over(config.stores)
         _cover_secrets(config)
+
+    @property
+    def printing(self) -> Printing:
+        """All that is printed. What draws papers takes a third of a second to load, which most jobs do without."""
+        from crossdock.printing import Printing  # noqa: PLC0415
+
+        return Printing(self.config, self.state, self._clock, self._press)
+
+    @cached_property
+    def _press(self) -> Press:
+        from crossdock.papers.fonts import Fonts  # noqa: PLC0415
+        from crossdock.papers.press import Press  # noqa: PLC0415
+
+        return Press(Fonts())
 
     def store(self, name: str) -> StoreConfig:
         """The store of this name. Raises UsageError."""

@@ -78,7 +78,12 @@ _NOTES = (
     "置き配でお願いします",
 )
 _STAFF_NOTES = ("", "", "", "", "Called the customer, OK", "VIP <3")
-_WRAPS = (("Gift paper", "Happy birthday"), ("Kraft & ribbon", "С любовью"), ("Gift paper", None), ("Cellophane", ""))
+_WRAPS = (
+    ("Gift paper", "Happy birthday, Mum! 🎂🎉\n\nSee you on Sunday ❤️\nZoë"),
+    ("Kraft & ribbon", "С любовью"),
+    ("Gift paper", None),
+    ("Cellophane", ""),
+)
 _PAYMENTS = (
     ("Credit Card", "captured"),
     ("PayPal", "paid"),

@@ -24,7 +24,28 @@ from crossdock import (
 )
 from crossdock.testing import FakeCarrier
 
-LABEL = b"%PDF-1.7 a label"
+LABEL = b"""%PDF-1.4
+1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj
+2 0 obj << /Type /Pages /Kids [3 0 R] /Count 1 >> endobj
+3 0 obj << /Type /Page /Parent 2 0 R /MediaBox [0 0 288 432] /Resources << >> >> endobj
+xref
+0 4
+0000000000 65535 f\x20
+0000000009 00000 n\x20
+0000000058 00000 n\x20
+0000000115 00000 n\x20
+trailer << /Size 4 /Root 1 0 R >>
+startxref
+203
+%%EOF
+"""
+"""An empty page of 4 by 6 inches."""
+PICTURE = (
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x08\0\0\0\x0c\x01\0\0\0\0w\xe5\xc10"
+    b"\0\0\0\x0eIDATx\x9cc\xf8\xcf\xc4\x80\r\x02\0\x18\t\x01\x16\xd0\r.\xc3\0\0\0\0IEND\xaeB`\x82"
+)
+"""A white picture of 8 by 12 dots."""
+ZPL = b"~SD15\n^XA^FO40,40^A0N,40^FDCP0001^FS^XZ\n"
 
 
 class FakeCourier(FakeCarrier):

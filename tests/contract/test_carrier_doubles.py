@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from contract.courier import Courier, CourierSettings, FakeCourier
+from contract.courier import LABEL, PICTURE, ZPL, Courier, CourierSettings, FakeCourier
 from crossdock import (
     Booking,
     CarrierRequest,
@@ -92,6 +92,25 @@ class CallsItAPicture(Courier):
         return replace(booking, label=replace(booking.label, media_type="image/png"))
 
 
+class CutsTheLabelOff(Courier):
+    media_type = "application/pdf"
+    whole = LABEL
+
+    def booking(self, response: Response) -> Booking:
+        label = Label(media_type=self.media_type, content=self.whole[: -len(self.whole) // 2])
+        return replace(super().booking(response), label=label)
+
+
+class CutsThePictureOff(CutsTheLabelOff):
+    media_type = "image/png"
+    whole = PICTURE
+
+
+class CutsTheZplOff(CutsTheLabelOff):
+    media_type = "application/zpl"
+    whole = ZPL
+
+
 class TakesForARefusal(Courier):
     error: type[Exception]
 
@@ -166,7 +185,10 @@ BREAKS = [
     (BooksWithoutANumber, "what_the_carrier_gave_is_kept_with_the_parcel", "where \\[''\\] are due"),
     (PromisesLabels, "what_the_carrier_gave_is_kept_with_the_parcel", "gives_labels is True, and .* without a label"),
     (CallsAWebPageALabel, "what_the_carrier_gave_is_kept_with_the_parcel", "A label is text/html; possible are"),
-    (CallsItAPicture, "what_the_carrier_gave_is_kept_with_the_parcel", "A label is image/png, but begins b'%PDF"),
+    (CallsItAPicture, "what_the_carrier_gave_is_kept_with_the_parcel", "is image/png, but .* begins b'%PDF-1.4'"),
+    (CutsTheLabelOff, "what_the_carrier_gave_is_kept_with_the_parcel", "is application/pdf, but is not a whole one"),
+    (CutsThePictureOff, "what_the_carrier_gave_is_kept_with_the_parcel", "is image/png, but is not a whole one"),
+    (CutsTheZplOff, "what_the_carrier_gave_is_kept_with_the_parcel", "is application/zpl, but is not a whole one"),
     (SaysNoReason, "a_refused_parcel_is_refused_in_the_carriers_words", "people are told: contract-carrier: no."),
     (TakesARefusedKeyForARefusal, "a_refused_key_is_told_as_that", "refused the key from request 1 on: RefusedError"),
     (TakesAPauseForARefusal, "a_pause_that_the_carrier_asks_for_is_made", "an hour's pause .*: RefusedError"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from contract.courier import Courier, FakeCourier
+from dataclasses import replace
+
+import pytest
+from contract.courier import LABEL, PICTURE, ZPL, Courier, FakeCourier
+from crossdock import Booking, Label, Response
 from crossdock.testing import CarrierContract, FakeCarrier
 from crossdock_carriers.manual import Manual
 from crossdock_carriers.pickup import Pickup
@@ -22,3 +26,17 @@ class TestManual(CarrierContract):
 
 class TestPickup(CarrierContract):
     carrier = Pickup
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content"), [("application/pdf", LABEL), ("image/png", PICTURE), ("application/zpl", ZPL)]
+)
+def test_a_label_may_be_a_page_a_picture_or_zpl(media_type: str, content: bytes) -> None:
+    class Labelling(Courier):
+        def booking(self, response: Response) -> Booking:
+            return replace(super().booking(response), label=Label(media_type=media_type, content=content))
+
+    class Tested(TestCourier):
+        carrier = Labelling
+
+    Tested().test_what_the_carrier_gave_is_kept_with_the_parcel()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import socketserver
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from urllib.request import Request, urlopen
@@ -195,6 +197,61 @@ def _port_in_use(at: Bench) -> Iterator[None]:
         yield
 
 
+RARE = "\U00010f70"  # in a script that no computer is sold with
+
+
+def _rare_name(at: Bench) -> None:
+    """An order for somebody whose name no font has."""
+    assert at.store is not None
+    at.store.add_order(status_id=11, address={"first_name": RARE, "last_name": "Demir", "city": "Perth"})
+    _imported(at)
+
+
+def _papers_mistake(at: Bench) -> None:
+    _imported(at)
+    at.write("stores.yaml", f"papers: {{label: A5}}\n{STORE}")
+
+
+def _logo_missing(at: Bench) -> None:
+    _imported(at)
+    at.write("stores.yaml", STORE.replace("    settings:", "    logo: acme.png\n    settings:"))
+
+
+def _with_printer(at: Bench, port: int) -> None:
+    at.write("stores.yaml", f"papers: {{printers: {{bench-1: {{address: '127.0.0.1:{port}'}}}}}}\n{STORE}")
+
+
+class _TakesAll(socketserver.BaseRequestHandler):
+    """A thermal printer that takes what comes, and never answers."""
+
+    def handle(self) -> None:
+        while self.request.recv(65_536):
+            pass
+
+
+@contextmanager
+def _printer(at: Bench) -> Iterator[None]:
+    """A thermal printer that is switched on, and an order that waits to be shipped."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _TakesAll) as printer:
+        thread = threading.Thread(target=printer.serve_forever, name="printer")
+        thread.start()
+        _with_printer(at, printer.server_address[1])
+        _imported(at)
+        try:
+            yield
+        finally:
+            printer.shutdown()
+            thread.join()
+
+
+def _printer_off(at: Bench) -> None:
+    """A thermal printer that is switched off, and an order that is shipped."""
+    _shipped(at)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    _with_printer(at, port)
+
+
 def _scene(before: Callable[[Bench], None]) -> Callable[[Bench], AbstractContextManager[None]]:
     @contextmanager
     def play(at: Bench) -> Iterator[None]:
@@ -237,6 +294,11 @@ SCENES: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
     "out-of-order": _scene(_out_of_order),
     "daemon": _scene(_daemon),
     "port-in-use": _port_in_use,
+    "papers-mistake": _scene(_papers_mistake),
+    "logo-missing": _scene(_logo_missing),
+    "printer": _printer,
+    "printer-off": _scene(_printer_off),
+    "rare-name": _scene(_rare_name),
     "not-understood": _scene(_not_understood),
     "set-aside": _scene(_set_aside),
     "newer-database": _scene(_newer),

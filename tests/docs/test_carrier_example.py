@@ -12,11 +12,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from contract.courier import LABEL
 from docs.bench import STORE, Bench, Quick, bench
 from docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "reference" / "carrier.md"
-LABEL = b"%PDF-1.4 a label"
 
 
 class PigeonPost(ThreadingHTTPServer):

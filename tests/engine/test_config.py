@@ -29,7 +29,18 @@ from crossdock import (
     Secret,
     Settings,
 )
-from crossdock.config import Config, Reading, json_schema, load, read
+from crossdock.config import (
+    Config,
+    LabelSize,
+    PageSize,
+    PaperConfig,
+    PrinterConfig,
+    Reading,
+    SlipColumn,
+    json_schema,
+    load,
+    read,
+)
 from crossdock.errors import ConfigError, UsageError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -208,9 +219,10 @@ def test_a_sound_file_gives_its_stores_with_defaults(file: Path) -> None:
     assert (store.name, store.label, store.connector) == ("acme-au", "acme-au", Corner)
     assert (store.every, store.cron, store.timezone) == (timedelta(minutes=5), None, None)
     assert store.write_back
-    assert store.sender is None
+    assert (store.sender, store.logo) == (None, None)
     assert isinstance(store.settings, CornerSettings)
     assert store.settings.token.get_secret_value() == TOKEN
+    assert found.config.papers == PaperConfig()
     engine = found.config.engine
     assert engine.database == str(file.parent / "data/crossdock.db")
     assert (engine.web_host, engine.web_port, engine.keep_days) == ("127.0.0.1", 8420, 400)
@@ -235,6 +247,7 @@ def test_the_example_at_the_top_of_the_repository_is_sound_once_its_variables_ar
 def test_every_part_of_a_store_is_taken_as_it_is_written(file: Path) -> None:
     text = in_store(
         "label: 022\n"
+        "logo: pictures/acme.png\n"
         'cron: "*/5 8-18 * * MON-fri"\n'
         "timezone: Australia/Sydney\n"
         "write_back: no\n"
@@ -248,6 +261,7 @@ def test_every_part_of_a_store_is_taken_as_it_is_written(file: Path) -> None:
     store = found.config.stores["acme"]
     assert (store.label, store.cron, store.timezone) == ("022", "*/5 8-18 * * mon-fri", "Australia/Sydney")
     assert (store.every, store.write_back) == (None, False)
+    assert store.logo == file.parent / "pictures/acme.png"
     assert store.sender is not None
     assert (store.sender.street, store.sender.postcode, store.sender.region) == ("1:30", "6000", "no")
     assert store.sender.country == "AU"
@@ -428,7 +442,7 @@ stores:
     connector: corner
     settings: {address: till://x, token: y}
 """
-    known = "connector, cron, every, label, sender, settings, timezone, write_back"
+    known = "connector, cron, every, label, logo, sender, settings, timezone, write_back"
     assert mistakes(file, text) == [
         "stores.yaml:1:22: engine.web.port: should be at most 65535, not 99999",
         "stores.yaml:1:30: engine.setle: unknown key 'setle'; did you mean 'settle'?"
@@ -513,6 +527,8 @@ def test_a_mistake_in_the_settings_is_told_at_its_place_in_plain_words(file: Pat
         ("cron: '* * * * *'\ntimezone: ../../etc/passwd", "5:15: {}.timezone: there is no time zone"),
         ("label: ''", "4:12: {}.label: is empty; write a value here, or leave the key out"),
         ("label: [a]", "4:12: {}.label: should be text, not a list"),
+        ("logo: ' '", "4:11: {}.logo: is empty; write a value here, or leave the key out"),
+        ("logo: [a.png]", "4:11: {}.logo: should be text, not a list"),
     ],
 )
 def test_a_mistake_in_a_store_is_told_at_its_place_in_plain_words(file: Path, line: str, told: str) -> None:
@@ -566,7 +582,7 @@ def test_a_check_that_fails_in_the_plugin_stops_only_that_store(file: Path) -> N
         ("stores:\n  a: \x07", "2:6: an invisible control character (U+0007) stands here; delete it"),
         (b"stores:\n  a\xff: b", "2:4: the file is not UTF-8 text; save it as UTF-8"),
         ("stores: {}\n".encode("utf-16"), "1:1: the file is not UTF-8 text"),
-        ("[a, b]", "1:1: the file should be a mapping with the keys engine, defaults, carriers, stores"),
+        ("[a, b]", "1:1: the file should be a mapping with the keys engine, defaults, papers, carriers, stores"),
         ("just text", "1:1: the file should be a mapping"),
         ("[" * 300_000, "1:1001: this is nested more than 50 levels deep"),
         ("stores: " + "- " * 300_000, "1:"),
@@ -823,6 +839,177 @@ def test_carriers_without_an_entry_need_the_one_that_stands_for_any(file: Path) 
         config.carrier("Sendle")
 
 
+# Papers
+
+
+def with_papers(*lines: str) -> str:
+    """A sound file whose papers have these lines, from line 2 on."""
+    return "papers:\n" + "".join(f"  {line}\n" for line in lines) + SOUND
+
+
+def with_printer(address: str) -> str:
+    return with_papers(f"printers: {{bench: {{address: '{address}'}}}}")
+
+
+def papers(file: Path, text: str) -> PaperConfig:
+    found = reading(file, text)
+    assert found.mistakes == ()
+    assert found.config is not None
+    return found.config.papers
+
+
+def test_papers_are_taken_as_they_are_written(file: Path) -> None:
+    lines = (
+        "label: A6",
+        "page: Letter",
+        "columns: [Bin, sku, NAME]",
+        "printers:",
+        "  bench: {address: 192.168.1.20}",
+        "  by-the-door: {address: '[fe80::1%eth0]:6101', dpi: 300}",
+        "  spare: {address: 'zebra_2.local:09101', dpi: '600'}",
+    )
+    assert papers(file, with_papers(*lines)) == PaperConfig(
+        label=LabelSize.A6,
+        page=PageSize.LETTER,
+        columns=(SlipColumn.BIN, SlipColumn.SKU, SlipColumn.NAME),
+        printers={
+            "bench": PrinterConfig(name="bench", host="192.168.1.20", port=9100, dpi=203),
+            "by-the-door": PrinterConfig(name="by-the-door", host="fe80::1%eth0", port=6101, dpi=300),
+            "spare": PrinterConfig(name="spare", host="zebra_2.local", port=9101, dpi=600),
+        },
+    )
+
+
+def test_values_of_papers_may_come_from_references(file: Path) -> None:
+    text = with_papers("page: ${PAGE}", "printers: {bench: {address: '${HOST}:9100', dpi: '${DPI}'}}")
+    file.write_text(text)
+    environ = {"TOKEN": TOKEN, "PAGE": "Letter", "HOST": "zebra.local", "DPI": "300"}
+    found = load(file, CONNECTORS, CARRIERS, environ=environ).papers
+    assert found.page is PageSize.LETTER
+    assert found.printer("bench") == PrinterConfig(name="bench", host="zebra.local", port=9100, dpi=300)
+
+
+@pytest.mark.parametrize("text", [SOUND, "papers:\n" + SOUND, "papers: {}\n" + SOUND])
+def test_without_papers_the_usual_ones_are_meant(file: Path, text: str) -> None:
+    assert papers(file, text) == PaperConfig()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("label: A5", "2:10: {}.label: should be '4x6' or 'a6', not 'A5'"),
+        ("label: 4", "2:10: {}.label: should be '4x6' or 'a6', not 4"),
+        ("page:", "2:8: {}.page: should be 'a4' or 'letter'; nothing is written here"),
+        ("page: [a4]", "2:9: {}.page: should be 'a4' or 'letter', not a list"),
+        ("pages: a4", "2:3: {}.pages: unknown key 'pages'; did you mean 'page'? known: columns, label, page, printers"),
+        (
+            "columns: [sku, size]",
+            "2:18: {}.columns[1]: should be 'sku', 'barcode', 'bin', 'name', 'options', 'weight', 'price' or 'ordered',"
+            " not 'size'",
+        ),
+        ("columns: [sku, bin, SKU]", "2:23: {}.columns[2]: 'sku' stands here twice; keep one of them"),
+        ("columns: []", "2:12: {}.columns: is empty; name a column, or leave the key out"),
+        ("columns: sku", "2:12: {}.columns: should be a list, such as [a, b], not 'sku'"),
+        ("printers: zebra.local", "2:13: {}.printers: should be a mapping of keys to values, not text"),
+        ("printers: {bench: zebra.local}", "2:21: {}.printers.bench: should be a mapping of keys to values, not text"),
+        (
+            "printers: {bench: {dpi: 203}}",
+            "2:21: {}.printers.bench: the key 'address' is missing: Where it takes ZPL as it is: host:port.",
+        ),
+        (
+            "printers: {The Bench: {address: zebra.local}}",
+            "2:14: {}.printers.The Bench: 'The Bench' can't be a name: at most 63 lower-case letters, digits and . _ -,"
+            " beginning with a letter or digit",
+        ),
+        (
+            "printers: {bench: {address: a, dpi: 200}}",
+            "2:39: {}.printers.bench.dpi: should be 203, 300 or 600, not 200",
+        ),
+        (
+            "printers: {bench: {address: a, dpi: fine}}",
+            "2:39: {}.printers.bench.dpi: should be 203, 300 or 600, not 'fine'",
+        ),
+    ],
+)
+def test_a_mistake_in_papers_is_told_at_its_place_in_plain_words(file: Path, line: str, told: str) -> None:
+    (found,) = mistakes(file, with_papers(line))
+    assert found.startswith("stores.yaml:" + told.format("papers"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "fe80::1",
+        "[fe80::1",
+        "[fe80::g]:9100",
+        "192.168.1.300",
+        "192.168.1:9100",
+        "9100",
+        "zebra.local:",
+        "zebra.local:0",
+        "zebra.local:65536",
+        "zebra.local:raw",
+        "http://zebra.local:9100",
+        "zebra local",
+        "-zebra",
+        "..",
+    ],
+)
+def test_what_is_no_address_of_a_printer_is_told_with_two_that_are(file: Path, address: str) -> None:
+    assert mistakes(file, with_printer(address)) == [
+        "stores.yaml:2:31: papers.printers.bench.address: should be host:port, such as 192.168.1.20:9100 or"
+        f" [fe80::1]:9100, not '{address}'"
+    ]
+
+
+def test_all_mistakes_in_papers_are_told_at_once(file: Path) -> None:
+    lines = ("label: A5", "columns: [sku, sku, size]", "printers: {A: {address: ' ', dpi: 1}}")
+    found = [one.partition(" papers.")[2].partition(":")[0] for one in mistakes(file, with_papers(*lines))]
+    assert found == ["label", "columns[1]", "columns[2]", "printers.A", "printers.A.address", "printers.A.dpi"]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "papers: {label: A5}\n",
+        "papers: {printers: {A: {address: zebra.local}}}\n",
+        "papers: {columns: [sku, sku]}\n",
+        "papers: {label: a6, label: a6}\n",
+        "papers: A4\n",
+        "paper: {label: a6}\n",
+        "papers: {}\npapers: {}\n",
+    ],
+)
+def test_a_mistake_in_papers_stops_no_store_and_prints_nothing_by_guess(file: Path, start: str) -> None:
+    found = reading(file, start + SOUND)
+    assert found.mistakes
+    assert found.broken_stores == set()
+    assert found.config is not None
+    assert list(found.config.stores) == ["acme-au"]
+    with pytest.raises(UsageError) as raised:
+        _ = found.config.papers
+    assert str(raised.value) == (
+        "Nothing is printed while 'papers' in stores.yaml has a mistake: `crossdock check` says what is wrong."
+    )
+
+
+@pytest.mark.parametrize("start", ["papers: {label: a6}\ncarrers: {}\n", "papers: {label: a6}\ncarriers: [x]\n"])
+def test_a_mistake_elsewhere_leaves_the_papers(file: Path, start: str) -> None:
+    found = reading(file, start + SOUND)
+    assert found.mistakes
+    assert found.config is not None
+    assert found.config.papers.label is LabelSize.A6
+
+
+def test_a_printer_that_is_not_there_is_told_with_those_that_are(file: Path) -> None:
+    known = papers(file, with_papers("printers: {desk: {address: a}, bench: {address: b}}"))
+    with pytest.raises(UsageError) as raised:
+        known.printer("bnch")
+    assert str(raised.value) == ("stores.yaml has no printer 'bnch' under 'papers'; its printers are: bench, desk.")
+    with pytest.raises(UsageError, match="its printers are: none yet"):
+        papers(file, SOUND).printer("bench")
+
+
 # Secrets
 
 
@@ -847,6 +1034,10 @@ def test_carriers_without_an_entry_need_the_one_that_stands_for_any(file: Path) 
         in_store("write_back: ${TOKEN}"),
         in_store("sender: {country: '${TOKEN}'}"),
         "engine: {web: {port: '${TOKEN}'}}",
+        "papers: {label: '${TOKEN}'}",
+        "papers: {columns: ['${TOKEN}', '${TOKEN}']}",
+        "papers: {printers: {bench: {address: '${TOKEN}:0'}}}",
+        "papers: {printers: {bench: {address: a, dpi: '${TOKEN}'}}}",
         "stores: {a: {connector: '${TOKEN}'}}",
         f"stores: {{a: *{TOKEN}}}",
         f"stores: {{a: !{TOKEN} x}}",
@@ -883,6 +1074,7 @@ SCRAPS = st.sampled_from(SIGNS + WORDS)
 def test_any_mangled_file_gives_mistakes_and_never_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
     whole = with_carriers("fast: {carrier: drone, settings: {key: '${TOKEN}'}}\nx: {carrier: manual}")
     whole += "    every: 5m\n    sender: {name: A, postcode: 0600}\n  b: {connector: corner, settings: &s {}}\n"
+    whole += "papers: {page: A4, columns: [sku, bin], printers: {p: {address: '[::1]', dpi: 300}}}\n"
     text = whole
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
@@ -983,6 +1175,43 @@ def test_the_schema_is_a_schema_whatever_is_installed(
 ) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     jsonschema.Draft202012Validator.check_schema(json_schema(connectors, carriers))
+
+
+@pytest.mark.parametrize(
+    ("written", "is_sound"),
+    [
+        ("{}", True),
+        ('{"label": "4x6", "page": "A4", "columns": ["sku", "ordered"]}', True),
+        ('{"label": "${SIZE}", "columns": ["${COLUMN}"]}', True),
+        ('{"printers": {"a": {"address": "zebra.local"}, "b": {"address": "[::1]:9100", "dpi": 300}}}', True),
+        ('{"printers": {"bench": {"address": "zebra.local", "dpi": "${DPI}"}}}', True),
+        ('{"label": "a5"}', False),
+        ('{"columns": []}', False),
+        ('{"columns": ["sku", "sku"]}', False),
+        ('{"columns": ["size"]}', False),
+        ('{"printers": {"The Bench": {"address": "zebra.local"}}}', False),
+        ('{"printers": {"bench": {}}}', False),
+        ('{"printers": {"bench": {"address": "zebra.local", "dpi": 200}}}', False),
+        ('{"printer": {}}', False),
+    ],
+)
+def test_the_schema_takes_the_papers_that_are_taken(file: Path, written: str, is_sound: bool) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json_schema(CONNECTORS)
+    papers_alone = {**schema["properties"]["papers"], "$defs": schema["$defs"]}
+    environ = {"TOKEN": TOKEN, "SIZE": "A6", "COLUMN": "bin", "DPI": "600"}
+    assert jsonschema.Draft202012Validator(papers_alone).is_valid(json.loads(written)) is is_sound
+    assert (mistakes(file, f"papers: {written}\n{SOUND}", environ=environ) == []) is is_sound
+
+
+def test_the_schema_tells_the_defaults_of_papers() -> None:
+    described = json_schema(CONNECTORS)["properties"]["papers"]["properties"]
+    usual = PaperConfig()
+    assert {key: value["default"] for key, value in described.items() if "default" in value} == {
+        "label": usual.label,
+        "page": usual.page,
+        "columns": list(usual.columns),
+    }
 
 
 def test_the_schema_takes_references_for_everything_and_tells_no_secret() -> None:

@@ -16,6 +16,7 @@ from crossdock.cli.daemon import pause, resume, run
 from crossdock.cli.imports import import_
 from crossdock.cli.orders import orders, show, why
 from crossdock.cli.output import complain
+from crossdock.cli.printing import print_
 from crossdock.cli.session import Session
 from crossdock.cli.setup import plugins, schema
 from crossdock.cli.shipping import collected, ship, track, void
@@ -81,6 +82,7 @@ for command in (
     orders,
     pause,
     plugins,
+    print_,
     resume,
     retry,
     run,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli import outcomes
+from crossdock.cli import outcomes, printing
 from crossdock.cli.outcomes import contents_of, outcomes_of, print_json, tell_of_pauses, waited_for
 from crossdock.cli.output import complain, json_line, say
 from crossdock.cli.parcel_list import Row, parcels_in, read_lines
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from crossdock.dispatch import Preview, Shipped
     from crossdock.engine import Engine
+    from crossdock.printing import Target
 
 
 def _said(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -48,7 +48,10 @@ def _lines(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 @click.option("--tracking", metavar="T", callback=_said, help="The tracking number.")
 @click.option("--consignment", metavar="ID", callback=_said, help="Which one, if the order goes several ways.")
 @click.option("--line", "lines", metavar="ID=QTY", multiple=True, callback=_lines, help="Only that; can be repeated.")
-@click.option("--label", metavar="FILE.pdf", type=click.Path(path_type=Path), help="Write the carrier's label there.")
+@click.option(
+    "--label", metavar="FILE.pdf", type=click.Path(path_type=Path), help="Write the label there, or FILE.zpl."
+)
+@printing.to_printer
 @click.option(
     "--from",
     "listed_in",
@@ -69,6 +72,7 @@ def ship(
     consignment: str | None,
     lines: Mapping[str, int] | None,
     label: Path | None,
+    printer: str | None,
     listed_in: str | None,
     *,
     dry_run: bool,
@@ -87,8 +91,10 @@ def ship(
       crossdock ship acme-au 1234 --carrier "Australia Post" --tracking 33ABC0000001
       crossdock ship acme-au 1234 --carrier sendle --tracking S1 --line 901=2
       crossdock ship acme-au 1234 --carrier pickup        it waits at the counter
-      crossdock ship --from parcels.csv
+      crossdock ship --from parcels.csv --label labels.pdf
     """
+    if label is not None and printer is not None:
+        raise click.UsageError("--label and --printer exclude each other: a label is printed once.")
     if listed_in is not None:
         alone: dict[str, object] = {
             "STORE": store,
@@ -97,12 +103,11 @@ def ship(
             "--tracking": tracking,
             "--consignment": consignment,
             "--line": lines,
-            "--label": label,
             "--dry-run": dry_run,
         }
         if others := [name for name, value in alone.items() if value]:
             raise click.UsageError(f"--from stands alone: the list says what is shipped, so leave out {others[0]}.")
-        return _ship_list(session, listed_in, wait=not no_wait, as_json=as_json)
+        return _ship_list(session, listed_in, label, printer, wait=not no_wait, as_json=as_json)
     if store is None or order is None:
         raise click.UsageError("name what is shipped: STORE and ORDER, or --from FILE.csv for a list.")
     if carrier is None:
@@ -113,15 +118,14 @@ def ship(
     config = session.config(store)
 
     async def shipped(engine: Engine) -> int:
-        if label is not None:
-            _check_label(engine, carrier, label)
+        wanted = _label_target(engine, label, printer)
         if dry_run:
             await _tell_preview(engine, store, request, await engine.dispatch.preview(store, request))
             return 0
         await tell_of_pauses(engine, [store])
         done = await engine.dispatch.ship(store, request, waiting=complain)
         _warn(done)
-        unlabelled = 0 if label is None else await _write_label(engine, done.row, label)
+        unlabelled = await _print_labels(engine, [done.row], wanted, store)
         code, rows = await waited_for(
             engine, [done.row], outcomes.is_told, wait=not no_wait, lead=_lead(done), as_json=as_json
         )
@@ -159,49 +163,42 @@ async def _tell_preview(engine: Engine, store: str, request: ShipRequest, previe
     say(f"{start}dry run: nothing was shipped.")
 
 
-# --- a carrier's label ---
+# --- labels ---
 
 
-def _check_label(engine: Engine, carrier: str, file: Path) -> None:
-    """Refuses what couldn't be written, before anything is shipped."""
-    used = engine.config.carrier(carrier)
-    if not used.carrier.gives_labels:
-        raise UsageError(f"--label: {used.carrier.title} ({used.name}) gives no labels. Nothing was shipped.")
-    if file.exists():
-        raise UsageError(f"--label: {file} is there already; name a file that isn't. Nothing was shipped.")
-    if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"--label: {file.parent} is no folder that can be written to. Nothing was shipped.")
+def _label_target(engine: Engine, file: Path | None, printer: str | None) -> Target | None:
+    """Where labels go, if anywhere. Refuses what couldn't be written, before anything is shipped."""
+    if file is None and printer is None:
+        return None
+    from crossdock.papers.sheets import Paper  # noqa: PLC0415 -- most shipments are made without
 
-
-async def _write_label(engine: Engine, row: WriteBack, file: Path) -> int:
-    """The exit code of writing the label of a shipment that is made, to a file that only its owner can read."""
-    found = await engine.state.label(row.id)
-    if found is None:
-        complain(f"{row.store}: shipment {row.id}: {row.shipment.carrier} gave no label with it.")
-        return 1
-    media_type, content = found
     try:
-        _write_privately(file, content)
-    except OSError as error:
-        complain(
-            f"{row.store}: shipment {row.id} is made, and its label can't be written to {file}: {error.strerror}. Say "
-            "the same once more with another file: it isn't shipped twice."
-        )
+        wanted = printing.target(engine, file, printer)
+        engine.printing.check(Paper.LABEL, wanted)
+        if file is not None and file.exists():
+            raise UsageError(f"{file} is there already; name a file that isn't.")
+    except UsageError as error:
+        raise UsageError(f"--{'label' if file else 'printer'}: {error} Nothing was shipped.") from error
+    return wanted
+
+
+async def _print_labels(engine: Engine, rows: Sequence[WriteBack], wanted: Target | None, start: str) -> int:
+    """The exit code of printing the labels of shipments that are made."""
+    if wanted is None or not rows:
+        return 0
+    try:
+        return printing.tell(await engine.printing.labels(rows, wanted), "label", wanted, start)
+    except CrossdockError as error:
+        complain(f"{start}: {error} What was shipped stays so; `crossdock print` prints its labels.")
         return 1
-    complain(f"{row.store}: shipment {row.id}: its label ({media_type}) is in {file}.")
-    return 0
-
-
-def _write_privately(file: Path, content: bytes) -> None:
-    """A new file that only its owner can read: a label holds the buyer's address."""
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
-        written.write(content)
 
 
 # --- a list ---
 
 
-def _ship_list(session: Session, file: str, *, wait: bool, as_json: bool) -> int:
+def _ship_list(
+    session: Session, file: str, label: Path | None, printer: str | None, *, wait: bool, as_json: bool
+) -> int:
     name = "stdin" if file == "-" else file
     with click.open_file(file, "rb") as opened:
         rows = parcels_in(opened.read(), name)
@@ -210,7 +207,8 @@ def _ship_list(session: Session, file: str, *, wait: bool, as_json: bool) -> int
     only = next(iter(stores)) if len(stores) == 1 else None
 
     async def shipped(engine: Engine) -> int:
-        return await _List(engine, name, only).ship(rows, wait=wait, as_json=as_json)
+        wanted = _label_target(engine, label, printer)
+        return await _List(engine, name, only).ship(rows, wanted, wait=wait, as_json=as_json)
 
     return session.run(config, shipped)
 
@@ -224,13 +222,14 @@ class _List:
         self._only = only
         self._made: list[tuple[Row, Shipped]] = []
 
-    async def ship(self, rows: Sequence[Row], *, wait: bool, as_json: bool) -> int:
-        """Ships row by row, then tells the stores side by side; the exit code."""
+    async def ship(self, rows: Sequence[Row], labels: Target | None, *, wait: bool, as_json: bool) -> int:
+        """Ships row by row, prints the labels in that order, then tells the stores side by side; the exit code."""
         await tell_of_pauses(self._engine, {row.store or self._only or "" for row in rows})
         for row in rows:
             if (wrong := await self._why_not(row)) is not None:
                 complain(f"{self._at(row)}: {wrong}")
         made = [done.row for _, done in self._made]
+        unlabelled = await _print_labels(self._engine, made, labels, self._file)
         now = await outcomes.settled(self._engine, made) if wait else made
         failed = len(rows) - len(made)
         for (row, done), outcome in zip(self._made, await outcomes_of(self._engine, now), strict=True):
@@ -241,7 +240,7 @@ class _List:
             print_json(now)
         else:
             self._sum_up(now, not_shipped=len(rows) - len(made))
-        return 1 if failed else 0
+        return 1 if failed else unlabelled
 
     def _at(self, row: Row) -> str:
         return f"{self._file}:{row.line}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import ClassVar
 
-from crossdock.carrier import AnyCarrier, Booking, Carrier, CarrierRequest, PackedItem
+from crossdock.carrier import PDF, PNG, ZPL, AnyCarrier, Booking, Carrier, CarrierRequest, PackedItem
 from crossdock.dispatch import Shipped
 from crossdock.engine import Engine
 from crossdock.errors import (
@@ -41,8 +42,12 @@ from crossdock.testing.trial import CHANGES, HOUR, STORE, Installation, logged
 CARRIER = "contract-carrier"
 SHORT_PAUSE_S, LONG_PAUSE_S = 7, 3_600
 REFUSAL = "No parcels are taken on the feast of Saint Dismas."
-BEGINNINGS = {"application/pdf": b"%PDF-", "image/png": b"\x89PNG\r\n\x1a\n", "application/zpl": b"^XA"}
-"""How the content of a label begins, by its media type. Others than these can't be printed."""
+WHOLE = {
+    PDF: re.compile(rb"%PDF-.*%%EOF\s*", re.DOTALL),
+    PNG: re.compile(rb"\x89PNG\r\n\x1a\n.*IEND.{4}", re.DOTALL),
+    ZPL: re.compile(rb".*\^XA.*\^XZ.*", re.DOTALL | re.IGNORECASE),
+}
+"""What the content of a label looks like from its first byte to its last. Other kinds can't be printed."""
 
 
 class CarrierInstallation(Installation):
@@ -226,9 +231,7 @@ class CarrierContract:
             f"gives_labels is {self.carrier.gives_labels}, and a booking came with{'' if label else 'out'} a label."
         )
         if label is not None:
-            media_type, content = label
-            assert media_type in BEGINNINGS, f"A label is {media_type}; possible are {', '.join(BEGINNINGS)}."
-            assert content.startswith(BEGINNINGS[media_type]), f"A label is {media_type}, but begins {content[:8]!r}."
+            _expect_printable(*label)
 
     @guarantee
     async def test_a_parcel_whose_request_was_cut_off_is_booked_once(self, trial: CarrierTrial) -> None:
@@ -413,6 +416,14 @@ def _expect_bookings(trial: CarrierTrial, due: Sequence[str | None], when: str) 
     __tracebackhide__ = True
     wanted, found = sorted(number or "" for number in due), trial.bookings()
     assert found == wanted or not trial.asks, f"{when}, the carrier has the parcels {found}, where {wanted} are due."
+
+
+def _expect_printable(media_type: str, content: bytes) -> None:
+    __tracebackhide__ = True
+    assert media_type in WHOLE, f"A label is {media_type}; possible are {', '.join(WHOLE)}."
+    assert WHOLE[media_type].fullmatch(content), (
+        f"A label is {media_type}, but is not a whole one: it begins {content[:8]!r} and ends {content[-8:]!r}."
+    )
 
 
 def _leaves_out_void(carrier: type[AnyCarrier]) -> bool:

@@ -58,6 +58,12 @@ def test_names_and_places_come_in_many_scripts(orders: list[dict[str, Any]], scr
     assert script in json.dumps([order["billing_address"] for order in orders], ensure_ascii=False)
 
 
+def test_some_names_and_places_are_too_long_for_a_line_of_a_label(orders: list[dict[str, Any]]) -> None:
+    addresses = [order["billing_address"] for order in orders]
+    assert max(len(each["city"]) for each in addresses) > 50
+    assert max(len(f"{each['first_name']} {each['last_name']}") for each in addresses) > 50
+
+
 def _lines(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for order in orders for line in order["lines"]]
 
@@ -82,6 +88,9 @@ def _lines(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ),
         "refunded lines": lambda orders: any(line["quantity_refunded"] for line in _lines(orders)),
         "gift wrap": lambda orders: any(line["wrapping_name"] and line["wrapping_message"] for line in _lines(orders)),
+        "gift messages of several lines with emoji": lambda orders: any(
+            "\n" in (line["wrapping_message"] or "") and "🎂" in line["wrapping_message"] for line in _lines(orders)
+        ),
         "empty wrapping as null": lambda orders: any(line["wrapping_message"] is None for line in _lines(orders)),
         "bundles": lambda orders: any(line["parent_order_product_id"] for line in _lines(orders)),
         "entities": lambda orders: any("&amp;" in line["name"] for line in _lines(orders)),
