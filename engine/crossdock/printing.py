@@ -14,11 +14,11 @@ from typing import assert_never
 from crossdock.clock import Clock
 from crossdock.config import Config, PrinterConfig, StoreConfig
 from crossdock.errors import ConnectorError, CrossdockError, UsageError, clause
-from crossdock.paperwork import NoPaperError, label_of, local_date, pickup_slips_of, slips_of, to_pick
 from crossdock.papers.binding import Bound, Given, Leaf, PdfDocument, as_zpl
 from crossdock.papers.picklist import picks_of
 from crossdock.papers.press import Press
 from crossdock.papers.sheets import Paper, PickList
+from crossdock.paperwork import NoPaperError, label_of, local_date, pickup_slips_of, slips_of, to_pick
 from crossdock.printers import send
 from crossdock.state import State, StoredOrder
 from crossdock.state.shipments import DROPPED, WriteBack
@@ -39,11 +39,6 @@ class Target:
     def is_zpl(self) -> bool:
         """Whether it takes ZPL, the language of thermal printers, instead of PDF."""
         return self.file is None or self.file.suffix.lower() == ".zpl"
-
-    @property
-    def called(self) -> str:
-        """What people call it."""
-        return self.printer.name if self.printer else str(self.file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +99,16 @@ class Printing:
 
     def check(self, paper: Paper, target: Target) -> None:
         """Raises UsageError where papers of this kind can't go there: to be known before anything is shipped."""
+        _ = self.config.papers  # raises where a mistake leaves them known in part
         file = target.file
+        if target.printer is not None and paper is not Paper.LABEL:
+            raise UsageError(
+                f"{target.printer.name} takes labels alone; print the others to a file that ends with .pdf."
+            )
         if file is not None and file.suffix.lower() not in (".pdf", ".zpl"):
             raise UsageError(f"{file}: the name should end with .pdf, or with .zpl for a thermal printer's language.")
         if target.is_zpl and paper is not Paper.LABEL:
-            raise UsageError("Thermal printers take labels alone: give a file whose name ends with .pdf.")
+            raise UsageError(f"{file}: ZPL is for labels alone; give a file whose name ends with .pdf.")
         if file is not None and file.is_dir():
             raise UsageError(f"{file} is a folder; name a file.")
         if file is not None and not os.access(file.parent, os.W_OK | os.X_OK):
@@ -255,7 +255,7 @@ async def _batches(wanted: AsyncIterator[_Wanted]) -> AsyncIterator[list[_Wanted
 
 
 def _bring(made: Path, file: Path) -> None:
-    """Puts what was made in the place of a file, all at once; only its owner can read it: it holds buyers' addresses."""
+    """Puts what was made in the place of a file, at once; its owner alone can read it: buyers' addresses are in it."""
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as written:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contract.courier import LABEL
 from crossdock import dispatch, http
 from crossdock.cli import outcomes
 from crossdock_sandbox.shipments import Shipment
@@ -29,7 +30,7 @@ class Boxes(Carrier[CarrierSettings]):
     name, title, gives_labels = "boxes", "Boxes Express", True
 
     async def ship(self, request):
-        label = None if request.service == "none" else Label(media_type="application/pdf", content=b"%PDF-1.4 Mia")
+        label = None if request.service == "none" else Label(media_type="application/pdf", content=LABEL)
         return Booking(tracking_number=f"BOX-{request.order_number}", label=label)
 
 @hookimpl
@@ -302,7 +303,7 @@ def test_wrong_usage_is_told(desk: Desk, arguments: Sequence[str], words: str) -
 
 def with_labels(desk: Desk) -> None:
     (desk.folder / "plugins.d").mkdir()
-    (desk.folder / "plugins.d" / "boxes.py").write_text(LABELS)
+    (desk.folder / "plugins.d" / "boxes.py").write_text(f"LABEL = {LABEL!r}\n{LABELS}")
 
 
 def test_a_carriers_label_is_written_for_its_owner_alone_and_again_to_another_file(desk: Desk) -> None:
@@ -310,9 +311,9 @@ def test_a_carriers_label_is_written_for_its_owner_alone_and_again_to_another_fi
     order = held(desk)
     for file in ("label.pdf", "again.pdf"):
         ran = desk.call("ship", "acme", order, "--carrier", "boxes", "--label", file)
-        assert (ran.code, ran.complaints) == (0, [f"acme: shipment 1: its label (application/pdf) is in {file}."])
+        assert (ran.code, ran.complaints) == (0, [f"acme: 1 label printed to {file}."])
         assert f"by boxes, BOX-{order}, is confirmed" in ran.out
-        assert (desk.folder / file).read_bytes() == b"%PDF-1.4 Mia"
+        assert (desk.folder / file).read_bytes() == LABEL
         assert stat.S_IMODE((desk.folder / file).stat().st_mode) == 0o600
     assert len(there(desk, order)) == 1
 
@@ -322,7 +323,7 @@ def test_a_label_that_couldnt_be_written_is_told_before_anything_is_shipped(desk
     order = held(desk)
     (tmp_path / "old.pdf").write_text("old")
     for carrier, file, words in (
-        ("Australia Post", "new.pdf", "gives no labels"),
+        ("boxes", "new.png", "should end with .pdf"),
         ("boxes", str(tmp_path / "old.pdf"), "is there already"),
         ("boxes", "none/new.pdf", "no folder that can be written to"),
     ):

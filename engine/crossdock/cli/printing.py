@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli.output import complain, stdout
+from crossdock.cli.output import complain
 from crossdock.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -49,17 +50,19 @@ def print_(
         raise click.UsageError("Say where to, either by -o FILE.pdf or by --printer NAME.")
     config = session.config(store)
 
-    async def printed(engine: Engine) -> int:
-        with tempfile.TemporaryDirectory(prefix="crossdock-print-") as folder:
-            piped = Path(folder, "stdout.pdf")
-            file = None if output is None else piped if output == STDOUT else Path(output)
-            wanted = target(engine, file, printer)
-            done = await engine.printing.orders(store, list(dict.fromkeys(orders)), Paper(paper), wanted)
-            if output == STDOUT and done.papers:
-                stdout().buffer.write(piped.read_bytes())
-        return tell(done, CALLED[paper], wanted, store)
+    with tempfile.TemporaryDirectory(prefix="crossdock-print-") as folder:
+        piped = Path(folder, "stdout.pdf")
+        file = None if output is None else piped if output == STDOUT else Path(output)
 
-    return session.run(config, printed)
+        async def printed(engine: Engine) -> int:
+            asked = list(dict.fromkeys(orders))
+            done = await engine.printing.orders(store, asked, Paper(paper), target(engine, file, printer))
+            return tell(done, CALLED[paper], "stdout" if output == STDOUT else output or f"{printer}", store)
+
+        code = session.run(config, printed)
+        if output == STDOUT and piped.exists():
+            sys.stdout.buffer.write(piped.read_bytes())
+    return code
 
 
 def target(engine: Engine, file: Path | None, printer: str | None) -> Target:
@@ -69,11 +72,11 @@ def target(engine: Engine, file: Path | None, printer: str | None) -> Target:
     return Target(file=file, printer=engine.config.papers.printer(printer) if printer else None)
 
 
-def tell(printed: Printed, called: str, where: Target, start: str) -> int:
+def tell(printed: Printed, called: str, where: str, start: str) -> int:
     """The exit code of printing papers that are called so. On stderr: what couldn't be, what is odd, what is there."""
     for words in (*printed.failures, *printed.doubts):
         complain(words)
     if printed.papers:
         several = "" if printed.papers == 1 else "s"
-        complain(f"{start}: {printed.papers} {called}{several} printed to {where.called}.")
+        complain(f"{start}: {printed.papers} {called}{several} printed to {where}.")
     return 1 if printed.failures else 0

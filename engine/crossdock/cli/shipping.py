@@ -187,7 +187,8 @@ async def _print_labels(engine: Engine, rows: Sequence[WriteBack], wanted: Targe
     if wanted is None or not rows:
         return 0
     try:
-        return printing.tell(await engine.printing.labels(rows, wanted), "label", wanted, start)
+        where = wanted.printer.name if wanted.printer else str(wanted.file)
+        return printing.tell(await engine.printing.labels(rows, wanted), "label", where, start)
     except CrossdockError as error:
         complain(f"{start}: {error} What was shipped stays so; `crossdock print` prints its labels.")
         return 1

@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pikepdf
-from PIL import Image
 
 from crossdock.carrier import PDF, PNG, ZPL
 from crossdock.config import PaperConfig
 from crossdock.papers import label, pages, picklist, pickup, slip, zpl
 from crossdock.papers.press import Filled, PaperError, Press
 from crossdock.papers.sheets import LabelSheet, PickList, PickupSheet, Sheet, SlipSheet
-
-LARGEST_PICTURE = 50_000_000  # pixels: a label of 6 × 8 in at 600 dpi has 17 million
 
 NAMED = 5  # of the characters that no font has: whole sentences of them tell no more
 
@@ -116,7 +113,7 @@ class PdfDocument:
         if given.media_type == PDF:
             return readable_pdf(given.content)
         if given.media_type == PNG:
-            check_picture(given.content)
+            zpl.opened(given.content)
             picture = self._folder / "label.png"
             picture.write_bytes(given.content)
             return self._press.pdf("picture", [{"path": str(picture)}], label.setting(self._papers.label))
@@ -137,7 +134,6 @@ def as_zpl(leaf: Leaf, press: Press, papers: PaperConfig, *, dpi: int) -> tuple[
         if isinstance(leaf, Given) and leaf.media_type == ZPL:
             return Bound(), leaf.content
         if isinstance(leaf, Given) and leaf.media_type == PNG:
-            check_picture(leaf.content)
             return Bound(), zpl.picture(leaf.content, papers.label, dpi=dpi)
         called = _called(leaf) if isinstance(leaf, Given) else "a page"
         raise PaperError(f"it is {called}, which a thermal printer doesn't take: print it to a file that ends .pdf")
@@ -155,18 +151,6 @@ def readable_pdf(content: bytes) -> bytes:
     if not pages_in_it:
         raise PaperError("its carrier gave a PDF without a page")
     return content
-
-
-def check_picture(content: bytes) -> None:
-    """Raises PaperError where this is no picture that can be printed."""
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            width, height = picture.size
-            if width * height > LARGEST_PICTURE:
-                raise PaperError(f"its carrier gave a picture of {width} × {height} dots, too many to print")
-            picture.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PaperError("its carrier gave a picture that can't be read") from error
 
 
 @dataclass(frozen=True, slots=True)

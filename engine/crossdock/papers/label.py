@@ -16,7 +16,7 @@ from crossdock.papers.words import Words, clean, said
 MILLIMETRES = {LabelSize.INCHES_4X6: (101.6, 152.4), LabelSize.A6: (104.976, 148.0)}
 """A6 is 105 mm wide, or 839.2 dots of a printer; what draws a page of 839 needn't stretch it, which would blur bars."""
 MARGIN = 4.0  # millimetres: cheap printers don't reach the edge
-QR_ROOM = 32.0  # millimetres
+QR_ROOM = 26.0  # millimetres: below the tracking number on the shorter paper
 LONGEST = 200  # characters of a line of an address, or of a number: so many have room, if in tiny letters
 LEGIBLE = (45, 18)  # a recipient in letters of 6 points has so many rows, of so many times their height
 MOST_GOODS = 12  # lines that are legible below the codes
