@@ -18,6 +18,7 @@ from crossdock.config import PaperConfig
 from crossdock.papers import label, pages, picklist, pickup, slip, zpl
 from crossdock.papers.press import Filled, PaperError, Press
 from crossdock.papers.sheets import LabelSheet, PickList, PickupSheet, Sheet, SlipSheet
+from crossdock.yaml_source import shortened
 
 NAMED = 5  # of the characters that no font has: whole sentences of them tell no more
 
@@ -117,9 +118,11 @@ class PdfDocument:
             picture = self._folder / "label.png"
             picture.write_bytes(given.content)
             return self._press.pdf("picture", [{"path": str(picture)}], label.setting(self._papers.label))
-        raise PaperError(
-            f"its carrier gave it as {_called(given)}, which is no page: print it to a file that ends .zpl"
-        )
+        if given.media_type == ZPL:
+            raise PaperError(
+                "its carrier gave it as ZPL, for thermal printers alone: print it to a file that ends .zpl"
+            )
+        raise _unknown(given)
 
 
 def as_zpl(leaf: Leaf, press: Press, papers: PaperConfig, *, dpi: int) -> tuple[Bound, bytes]:
@@ -135,8 +138,9 @@ def as_zpl(leaf: Leaf, press: Press, papers: PaperConfig, *, dpi: int) -> tuple[
             return Bound(), leaf.content
         if isinstance(leaf, Given) and leaf.media_type == PNG:
             return Bound(), zpl.picture(leaf.content, papers.label, dpi=dpi)
-        called = _called(leaf) if isinstance(leaf, Given) else "a page"
-        raise PaperError(f"it is {called}, which a thermal printer doesn't take: print it to a file that ends .pdf")
+        if isinstance(leaf, Given) and leaf.media_type != PDF:
+            raise _unknown(leaf)
+        raise PaperError("it is a PDF, which a thermal printer doesn't take: print it to a file that ends .pdf")
     except PaperError as error:
         return Bound(trouble=str(error)), b""
 
@@ -147,7 +151,7 @@ def readable_pdf(content: bytes) -> bytes:
         with pikepdf.open(io.BytesIO(content)) as document:
             pages_in_it = len(document.pages)
     except pikepdf.PdfError as error:
-        raise PaperError(f"its carrier gave a PDF that can't be read ({error})") from error
+        raise PaperError("its carrier gave a PDF that can't be read") from error
     if not pages_in_it:
         raise PaperError("its carrier gave a PDF without a page")
     return content
@@ -204,7 +208,5 @@ def _join(parts: Iterable[Path | io.BytesIO], to: Path) -> None:
         whole.save(to)
 
 
-def _called(given: Given) -> str:
-    return {PDF: "a PDF", PNG: "a picture", ZPL: "ZPL, the language of thermal printers"}.get(
-        given.media_type, f"'{given.media_type}', which crossdock can't print"
-    )
+def _unknown(given: Given) -> PaperError:
+    return PaperError(f"its carrier gave it as '{shortened(given.media_type)}', which crossdock can't print")
