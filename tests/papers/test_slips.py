@@ -199,6 +199,11 @@ def test_size_and_colour_are_told_once_and_told_where_the_options_lack_them() ->
     assert "Print: Cat · Size: XL · Colour: Red" in lacking
 
 
+def test_what_only_the_customs_ask_for_is_no_option() -> None:
+    said = text_of(sheet(goods=(packed(1, options={"Size": "L", "HS Code": "6109.10"}, hs_code="6109.10"),)))
+    assert ("Size: L" in said, "6109.10" in said) == (True, False)
+
+
 def test_the_parts_of_a_bundle_stand_below_it_wherever_the_store_lists_them() -> None:
     box, darjeeling, earl_grey = TEA
     said = text_of(sheet(goods=(darjeeling, packed(1, id="9", name="Candle"), box, earl_grey)))

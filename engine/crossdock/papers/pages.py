@@ -50,8 +50,8 @@ def product_of(line: Line) -> Words | None:
 
 
 def options_of(line: Line) -> Words | None:
-    """`Size: L · Colour: Blue`: what was chosen of a product, each once."""
-    chosen = dict(line.options)
+    """`Size: L · Colour: Blue`: what was chosen of a product, each once; not what only the customs ask for."""
+    chosen = {name: value for name, value in line.options.items() if value != line.hs_code}
     told = {value.casefold() for value in chosen.values()}
     for name, value in (("Size", line.size), ("Colour", line.colour)):
         if value and value.casefold() not in told:
