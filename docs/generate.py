@@ -219,6 +219,8 @@ def _plain_kind(branch: Mapping[str, Any]) -> str:
 # The database
 
 MEANINGS = {
+    "under_way": "whether all that was left of it is on its way, and the store is still to be told",
+    "tab": "where the page lists it: `new`, `waiting`, `shipped` or `closed`",
     "account_name": "the account's name, as the platform last told it",
     "as_of": "the platform's time of the view that this row shows",
     "at": "when",

@@ -35,7 +35,7 @@ from crossdock.errors import ConfigError, Mistake, UsageError, did_you_mean
 from crossdock.model import Address
 from crossdock.plain_words import report_blanks, report_unknown_key, validated
 from crossdock.references import References
-from crossdock.yaml_source import Data, Document, Where, read_document, shortened
+from crossdock.yaml_source import Data, Document, Where, document_of, read_document, shortened
 
 __all__ = [
     "CarrierConfig",
@@ -51,6 +51,7 @@ __all__ = [
     "json_schema",
     "load",
     "read",
+    "read_proposed",
 ]
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -84,6 +85,8 @@ class EngineConfig:
     database: str = field(repr=False)
     web_host: str = "127.0.0.1"
     web_port: int = 8420
+    web_password_file: Path | None = None
+    web_url: str | None = None
     settle: timedelta = timedelta(minutes=2)
     keep_days: int | None = 400
 
@@ -252,14 +255,36 @@ def read(
     *,
     broken_plugins: Mapping[str, str] = MappingProxyType({}),
     environ: Mapping[str, str] = os.environ,
+    may_be_missing: bool = False,
 ) -> Reading:
     """All that is sound in the file, and every mistake in it.
 
-    `broken_plugins` tells in a sentence why a connector or a carrier is missing, as `Plugins.reasons()` does.
+    `broken_plugins` tells in a sentence why a connector or a carrier is missing, as `Plugins.reasons()` does. A file
+    that `may_be_missing` counts as an empty one, as long as its folder is there: somebody is about to write it.
     """
     with _collector_at_rest():
         try:
             document = read_document(path)
+        except ConfigError as error:
+            if not may_be_missing or path.exists() or not path.absolute().parent.is_dir():
+                return Reading(None, error.mistakes)
+            document = Document(str(path), None)
+        return _Reader(path, document, connectors, carriers, broken_plugins, environ).reading()
+
+
+def read_proposed(
+    path: Path,
+    text: str,
+    connectors: Mapping[str, type[AnyConnector]],
+    carriers: Mapping[str, type[AnyCarrier]],
+    *,
+    broken_plugins: Mapping[str, str],
+    environ: Mapping[str, str] = os.environ,
+) -> Reading:
+    """What `read` would say if the file at `path` held this text."""
+    with _collector_at_rest():
+        try:
+            document = document_of(text, str(path))
         except ConfigError as error:
             return Reading(None, error.mistakes)
         return _Reader(path, document, connectors, carriers, broken_plugins, environ).reading()
@@ -556,6 +581,8 @@ def _engine(written: EngineSection, folder: Path) -> EngineConfig:
         database=written.database if is_url else os.path.abspath(folder / written.database),
         web_host=written.web.host,
         web_port=written.web.port,
+        web_password_file=folder / written.web.password_file if written.web.password_file else None,
+        web_url=written.web.url,
         settle=written.settle,
         keep_days=written.keep_days,
     )

@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.errors import PydanticInvalidForJsonSchema
@@ -109,6 +110,13 @@ def _not_blank(text: str) -> str:
     return text.strip()
 
 
+def _public_url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
+        raise ValueError("should be the page's public address, such as https://example.com/crossdock/")
+    return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}/"
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})]
 Text = Annotated[str, AfterValidator(_not_blank)]
 
@@ -120,6 +128,12 @@ class Section(BaseModel):
 class WebSection(Section):
     host: Text = Field(default="127.0.0.1", description="The address the page listens at.")
     port: int = Field(default=8420, ge=0, le=65535, description="The page's port; 0 takes any free one.")
+    password_file: Text | None = Field(
+        default=None, description="Where the page's password is kept: a file, relative to this one."
+    )
+    url: Annotated[Text, AfterValidator(_public_url)] | None = Field(
+        default=None, description="The page's public address, where a reverse proxy shows it."
+    )
 
 
 class EngineSection(Section):

@@ -163,12 +163,14 @@ class Connector(ABC, Generic[SettingsT_co]):
         Settings: The pydantic model of the store's `settings`.
         mapping_version: Raise it when `order_from_raw` gives another order from the same raw; held orders are then
             derived anew without a request.
+        setup_steps: How a merchant comes by what `Settings` asks for, a sentence each; shown above the page's form.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     Settings: ClassVar[type[Settings]]
     mapping_version: ClassVar[int] = 1
+    setup_steps: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: SettingsT_co, http: HttpClient) -> None:
         self.settings = settings

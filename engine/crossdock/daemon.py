@@ -14,6 +14,7 @@ import signal
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -26,8 +27,10 @@ from crossdock.plugins import Plugins
 from crossdock.schedule import Schedule
 from crossdock.systemd import Supervisor, watchdog_interval_s
 from crossdock.threads import ThreadEach
-from crossdock.web.app import serve
+from crossdock.web.app import add_pages, serve
+from crossdock.web.guards import Guard, refuse_open_door
 from crossdock.web.health import Health
+from crossdock.web.site import Site
 from crossdock.workers import WriteBackWorkers
 
 log = logging.getLogger("crossdock.daemon")
@@ -57,14 +60,19 @@ async def run_daemon(
         stack.enter_context(signals.heard())
         source = await asyncio.to_thread(_Source, path, read)
         config = source.reading.config
-        if config is None or not source.has_stores:
+        if config is None:
             raise ConfigError(source.reading.mistakes)
+        refuse_open_door(config.engine)
         engine = await stack.enter_async_context(open_engine(config, plugins, clock=clock))
         await stack.enter_async_context(engine.state.daemon())
         await stack.enter_async_context(watch())
         daemon = Daemon(engine, Schedule(engine, clock), source, signals, clock, version)
-        address = await stack.enter_async_context(serve(config.engine.web_host, config.engine.web_port, daemon.health))
+        guard = Guard.of(config, clock)
+        pages = partial(add_pages, site=daemon.site(plugins, guard.prefix), guard=guard)
+        address = await stack.enter_async_context(serve(config.engine.web_host, config.engine.web_port, pages))
         log.info("crossdock %s: listening on %s", version, address)
+        if not source.has_stores:
+            log.warning("%s has no store yet: open %s and add the first one", path.name, address)
         _allow_many_files()
         return await daemon.run()
 
@@ -187,6 +195,18 @@ class Daemon:
             log.info("stopping: running imports end at the page at hand")
             for task in tasks:
                 task.cancel()
+
+    def site(self, plugins: Plugins, prefix: str) -> Site:
+        """What the pages show and do."""
+        return Site(
+            engine=self._engine,
+            plugins=plugins,
+            health=self.health,
+            reading=lambda: self._source.reading,
+            reload=partial(self._read_again, asked=True),
+            version=self._version,
+            prefix=prefix,
+        )
 
     def health(self) -> Health:
         """What `/healthz` and `/readyz` say."""

@@ -197,6 +197,11 @@ class Engine:
         _cover_secrets(config)
 
     @property
+    def clock(self) -> Clock:
+        """The time that everything here goes by."""
+        return self._clock
+
+    @property
     def printing(self) -> Printing:
         """All that is printed. What draws papers takes a third of a second to load, which most jobs do without."""
         from crossdock.printing import Printing  # noqa: PLC0415
@@ -220,6 +225,10 @@ class Engine:
         signed_in = await asyncio.gather(*(self._access(store) for store in stores))
         # One by one, so that of two names for one account it is always the later one that is refused.
         return [await self._proved(store, access) for store, access in zip(stores, signed_in, strict=True)]
+
+    async def try_out(self, store: StoreConfig) -> Access | CrossdockError:
+        """Signs in with settings that may not stand in the configuration yet; nothing is kept of it."""
+        return await self._access(store)
 
     async def _access(self, store: StoreConfig) -> Access | CrossdockError:
         try:

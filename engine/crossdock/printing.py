@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from crossdock.clock import Clock
 from crossdock.config import Config, PrinterConfig, StoreConfig
@@ -23,6 +24,9 @@ from crossdock.printers import send
 from crossdock.state import State, StoredOrder
 from crossdock.state.shipments import DROPPED, WriteBack
 from crossdock.threads import in_a_thread
+
+OrderRef: TypeAlias = "tuple[str, str]"
+"""An order by its store's name, and its id or number there."""
 
 AT_ONCE = 50  # papers made in one go: more of them take more memory, and are hardly faster
 FILE_DPI = 203  # of ZPL in a file: what most thermal printers have
@@ -81,9 +85,14 @@ class Printing:
         Raises UsageError where there is no such store, or papers of this kind can't go there, and CrossdockError where
         the file can't be written.
         """
-        store = self.config.store(name)
+        return await self.chosen([(name, order) for order in orders], paper, target)
+
+    async def chosen(self, orders: Sequence[OrderRef], paper: Paper, target: Target) -> Printed:
+        """The same for orders of several stores, each with the name of its store."""
+        for name in dict.fromkeys(name for name, _ in orders):
+            self.config.store(name)
         self.check(paper, target)
-        wanted = self._pick_list(store, orders) if paper is Paper.PICKLIST else self._each(store, orders, paper)
+        wanted = self._pick_list(orders) if paper is Paper.PICKLIST else self._each(orders, paper)
         return await self._printed(wanted, target)
 
     async def labels(self, rows: Sequence[WriteBack], target: Target) -> Printed:
@@ -96,6 +105,14 @@ class Printing:
                 yield await self._label(self.config.store(row.store), stored, row)
 
         return await self._printed(wanted(), target)
+
+    async def label_bytes(self, row: WriteBack) -> tuple[bytes | None, Printed]:
+        """The label of one shipment as a PDF, or None and why there is none."""
+        with tempfile.TemporaryDirectory(prefix="crossdock-papers-") as folder:
+            file = Path(folder, "label.pdf")
+            printed = await self.labels([row], Target(file=file))
+            content = await asyncio.to_thread(file.read_bytes) if printed.papers else None
+            return content, printed
 
     def check(self, paper: Paper, target: Target) -> None:
         """Raises UsageError where papers of this kind can't go there: to be known before anything is shipped."""
@@ -116,9 +133,10 @@ class Printing:
 
     # --- what is wanted ---
 
-    async def _each(self, store: StoreConfig, orders: Sequence[str], paper: Paper) -> AsyncIterator[_Wanted]:
+    async def _each(self, orders: Sequence[OrderRef], paper: Paper) -> AsyncIterator[_Wanted]:
         """The papers of each order by itself."""
-        for order in orders:
+        for name, order in orders:
+            store = self.config.store(name)
             stored = await self.state.order(store.name, order)
             if stored is None:
                 yield _not_here(store, order)
@@ -167,10 +185,12 @@ class Printing:
         except (UsageError, NoPaperError) as error:
             return _Wanted(called, why_not=str(error))
 
-    async def _pick_list(self, store: StoreConfig, orders: Sequence[str]) -> AsyncIterator[_Wanted]:
+    async def _pick_list(self, orders: Sequence[OrderRef]) -> AsyncIterator[_Wanted]:
         """One list of what is to be fetched for all orders that wait to be shipped."""
         numbers, lines = list[str](), []
-        for order in orders:
+        stores = {name: self.config.store(name) for name, _ in orders}
+        for name, order in orders:
+            store = stores[name]
             stored = await self.state.order(store.name, order)
             if stored is None:
                 yield _not_here(store, order)
@@ -182,8 +202,9 @@ class Printing:
                 yield _Wanted(f"{store.name}: order {stored.order.number}", why_not=str(error))
         if numbers:
             today = local_date(self.clock.now())
-            sheet = PickList(store=store.label, made_on=today, orders=tuple(numbers), picks=picks_of(lines))
-            yield _Wanted(f"{store.name}: the pick list", sheet)
+            labels = ", ".join(store.label for store in stores.values())
+            sheet = PickList(store=labels, made_on=today, orders=tuple(numbers), picks=picks_of(lines))
+            yield _Wanted(f"{', '.join(stores)}: the pick list", sheet)
 
     # --- how it gets there ---
 

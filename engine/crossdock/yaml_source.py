@@ -161,8 +161,11 @@ def _scalar(node: yaml.ScalarNode) -> Data:
 
 def read_document(path: Path) -> Document:
     """The YAML file at `path`. Raises ConfigError, with one mistake, for a file that can't be read at all."""
-    file = str(path)
-    text = _text(path, file)
+    return document_of(read_text(path), str(path))
+
+
+def document_of(text: str, file: str) -> Document:
+    """The YAML in a text, which is called `file`. Raises ConfigError, with one mistake, where it's none."""
     _refuse_depth(text, file)
     try:
         return Document(file, yaml.compose(text, Loader=_Loader))
@@ -191,7 +194,9 @@ def shortened(text: str, most: int = 60) -> str:
     return printable if len(printable) <= most else printable[: most - 1] + "…"
 
 
-def _text(path: Path, file: str) -> str:
+def read_text(path: Path) -> str:
+    """The text in the file at `path`. Raises ConfigError, with one mistake, where there is none."""
+    file = str(path)
     try:
         with path.open("rb") as opened:
             content = opened.read(LARGEST_FILE + 1)

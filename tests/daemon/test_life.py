@@ -160,15 +160,25 @@ def test_a_key_that_is_refused_once_does_not_count_and_twice_stops_the_store(des
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "no store yet"), ("stores: [", "not valid YAML"), ("engine: {settle: 5}\nstores: {}\n", "needs its unit")],
+    [("stores: [", "not valid YAML"), ("engine: {settle: 5}\nstores: {}\n", "needs its unit")],
 )
 def test_it_does_not_start_with_a_file_that_cannot_be_used(desk: Desk, text: str, words: str) -> None:
     desk.config.write_text(text, encoding="utf-8")
     ran = desk.run("run")
     assert ran.code == 2
     assert words in ran.err
-    desk.config.unlink()
-    assert desk.run("run").code == 2
+
+
+@pytest.mark.parametrize("text", ["", "engine: {web: {port: 0}}\n", None])
+def test_without_a_store_it_waits_for_the_first_one_on_its_page(desk: Desk, text: str | None) -> None:
+    if text is None:
+        desk.config.unlink(missing_ok=True)
+    else:
+        desk.config.write_text(text, encoding="utf-8")
+    with daemon(desk) as running:
+        running.until("has no store yet: open http")
+        running.until("ready: 0 stores")
+        assert running.end() == 0
 
 
 def test_it_starts_the_sound_stores_and_names_the_others(desk: Desk) -> None:

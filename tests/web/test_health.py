@@ -7,16 +7,18 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiohttp
 import pytest
 from crossdock.errors import UsageError
 from crossdock.web.app import serve
-from crossdock.web.health import Health
+from crossdock.web.health import Health, add_health
 
 PATIENCE_S = 7  # by itself aiohttp takes 11 s over half a body, and a minute over an open stream
 WORKING = Health(alive=True, ready=True, version="1.2.3", stores={"ok": 2, "needs_credentials": 1})
+with_health = partial(add_health, health=lambda: WORKING)
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Daemon:
 @pytest.fixture
 async def daemon() -> AsyncIterator[Daemon]:
     daemon = Daemon()
-    async with daemon.client, serve("127.0.0.1", 0, daemon.tell) as daemon.address:
+    async with daemon.client, serve("127.0.0.1", 0, partial(add_health, health=daemon.tell)) as daemon.address:
         yield daemon
 
 
@@ -87,7 +89,7 @@ async def test_the_head_alone_can_be_asked_for(daemon: Daemon) -> None:
 async def test_for_anything_else_there_is_a_sentence(method: str, path: str, daemon: Daemon) -> None:
     answer, text = await daemon.ask(method, path)
     assert answer.status == 404
-    assert text == "There is nothing here; crossdock answers GET /healthz and GET /readyz.\n"
+    assert text == "There is nothing here.\n"
 
 
 async def test_a_page_that_fails_says_so_and_is_logged(daemon: Daemon, caplog: pytest.LogCaptureFixture) -> None:
@@ -117,7 +119,7 @@ async def test_asking_leaves_no_line_in_the_log(daemon: Daemon, caplog: pytest.L
 )
 async def test_a_connection_that_stays_open_holds_up_no_end(held: bytes) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        async with serve("127.0.0.1", 0, lambda: WORKING) as address:
+        async with serve("127.0.0.1", 0, with_health) as address:
             host, _, port = address.removeprefix("http://").partition(":")
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(held)
@@ -128,9 +130,9 @@ async def test_a_connection_that_stays_open_holds_up_no_end(held: bytes) -> None
 
 
 async def test_the_port_is_free_again_at_the_end() -> None:
-    async with serve("127.0.0.1", 0, lambda: WORKING) as address:
+    async with serve("127.0.0.1", 0, with_health) as address:
         port = int(address.rpartition(":")[2])
-    async with serve("127.0.0.1", port, lambda: WORKING) as again:
+    async with serve("127.0.0.1", port, with_health) as again:
         assert again == address
 
 
@@ -138,7 +140,7 @@ async def test_a_port_in_use_is_named_with_its_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError) as refused:
-            async with serve("127.0.0.1", port, lambda: WORKING):
+            async with serve("127.0.0.1", port, with_health):
                 pass
     assert str(refused.value) == (
         f"engine.web: port {port} on 127.0.0.1 is in use; "
@@ -156,7 +158,7 @@ async def test_a_port_in_use_is_named_with_its_setting() -> None:
 )
 async def test_an_address_that_is_not_this_machines_is_refused(host: str, why: str) -> None:
     with pytest.raises(UsageError, match=why) as refused:
-        async with serve(host, 8420, lambda: WORKING):
+        async with serve(host, 8420, with_health):
             pass
     assert "engine.web.host in stores.yaml" in str(refused.value)
 
@@ -166,7 +168,7 @@ async def test_an_address_of_version_6_is_written_as_in_urls() -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no IPv6")
-    async with serve("::1", 0, lambda: WORKING) as address, aiohttp.ClientSession() as client:
+    async with serve("::1", 0, with_health) as address, aiohttp.ClientSession() as client:
         assert address.startswith("http://[::1]:")
         async with client.get(f"{address}/healthz") as answer:
             assert answer.status == 200

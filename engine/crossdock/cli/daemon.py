@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,8 @@ def run(ctx: click.Context, log_format: logs.LogFormat) -> None:
     logs.hear_all()
 
     async def work() -> None:
-        code = await run_daemon(session.config_path, session.plugins, read=session.read, version=version("crossdock"))
+        read = partial(session.read, may_be_missing=True)  # the page is there to fill it
+        code = await run_daemon(session.config_path, session.plugins, read=read, version=version("crossdock"))
         # All that counts is closed by now. A task or a thread of a plugin that never comes back would keep asyncio and
         # the interpreter waiting for ever.
         logging.shutdown()

@@ -21,6 +21,7 @@ from crossdock.cli.session import Session
 from crossdock.cli.setup import plugins, schema
 from crossdock.cli.shipping import collected, ship, track, void
 from crossdock.cli.stores import check, stores
+from crossdock.cli.web import web
 from crossdock.cli.writebacks import retry, writebacks
 from crossdock.errors import ConfigError, CrossdockError, UsageError, did_you_mean
 
@@ -92,6 +93,7 @@ for command in (
     stores,
     track,
     void,
+    web,
     why,
     writebacks,
 ):

@@ -46,12 +46,14 @@ class Session:
         """The configuration as far as it is sound, as it was when it was first asked for."""
         return self.read()
 
-    def read(self) -> Reading:
-        """The configuration as it is now."""
+    def read(self, *, may_be_missing: bool = False) -> Reading:
+        """The configuration as it is now; where it `may_be_missing`, as if it were empty then."""
         from crossdock import config  # noqa: PLC0415 -- pydantic: `--help` does without it
 
         connectors, carriers = self.plugins.connectors(), self.plugins.carriers()
-        return config.read(self.config_path, connectors, carriers, broken_plugins=self.plugins.reasons())
+        return config.read(
+            self.config_path, connectors, carriers, broken_plugins=self.plugins.reasons(), may_be_missing=may_be_missing
+        )
 
     def config(self, *stores: str) -> Config:
         """The configuration for work on `stores`; mistakes elsewhere in the file are told and don't stop it.

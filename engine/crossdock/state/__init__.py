@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from crossdock.model import Cursor, Order, Stage, instant
+from crossdock.state.listing import Facets, Listed, ListQuery
 from crossdock.state.shipments import AskedCarrier, Details, Parcel, WriteBack, WriteBackState
 
 
@@ -116,6 +117,18 @@ class Run:
     failure: Failure | None
     folded: int = 0
     """How many runs before it, all of them without anything new, this one stands for as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayOfRuns:
+    """What the runs of a store that ended on a day (UTC) came to."""
+
+    day: date
+    store: str
+    imported: int
+    updated: int
+    failed: int
+    runs: int
 
 
 class StoreState(StrEnum):
@@ -445,6 +458,18 @@ class State(Protocol):
         """One run as recorded."""
         ...
 
+    async def find_run(self, run: int) -> Run | None:
+        """One run as recorded, if there is one."""
+        ...
+
+    async def runs(self, *, store: str | None = None, before: int | None = None, limit: int = 50) -> Sequence[Run]:
+        """Runs, newest first; those before the one with this id."""
+        ...
+
+    async def runs_by_day(self, since: datetime, store: str | None = None) -> Sequence[DayOfRuns]:
+        """What each store's runs came to on each day since then."""
+        ...
+
     async def last_runs(self) -> Mapping[str, Run]:
         """The latest run of each store, but for those that brought a single order: they tell nothing of the store."""
         ...
@@ -481,6 +506,18 @@ class State(Protocol):
 
     async def all_derived(self, store: str, derivation: str) -> None:
         """Notes that every order of the store was derived with this mapping (rule I9)."""
+        ...
+
+    async def listing(self, query: ListQuery) -> Listed:
+        """A page of a list of orders. Raises UsageError for a place that isn't one. It costs the same however many."""
+        ...
+
+    async def facets(self, store: str | None = None) -> Facets:
+        """By what the list of a store, or of all, can be narrowed."""
+        ...
+
+    async def found(self, text: str) -> Sequence[tuple[str, str]]:
+        """Store and id of the orders whose number, id or tracking number is this text; at most 20."""
         ...
 
     async def order(self, store: str, order: str) -> StoredOrder | None:

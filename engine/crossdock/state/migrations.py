@@ -31,6 +31,13 @@ def m0003_shipping(db: Database) -> None:
         db.execute(statement)
 
 
+@schema()
+def m0004_lists(db: Database) -> None:
+    """By what orders are listed for people."""
+    for statement in _LISTS.split(";;"):
+        db.execute(statement)
+
+
 _IMPORT = """
 create table stores (
     name text primary key,
@@ -267,6 +274,21 @@ create table carrier_requests (
     asked_at text,                            -- when the carrier was asked; its answer may have been lost
     unique (store, order_id, said)
 ) strict, without rowid
+"""
+
+_LISTS = """
+alter table orders add column under_way integer not null default 0;; -- all left is on its way, its store untold
+alter table orders add column tab text generated always as (case
+    when stage = 'awaiting_pickup' or under_way then 'waiting'
+    when stage in ('awaiting', 'part_shipped') or (stage = 'on_hold' and shipping_allowed) then 'new'
+    when stage in ('shipped', 'completed') then 'shipped'
+    else 'closed' end) virtual;;
+create index orders_by_tab on orders(tab, placed_at);;
+create index orders_by_store_tab on orders(store, tab, placed_at);;
+create index shipments_by_number on shipments(tracking_number collate nocase);;
+update orders set under_way = 1 where exists ( -- whether something is left is seen with the next try, at the start
+    select 1 from writebacks where store = orders.store and order_id = orders.id
+    and state in ('pending', 'sent', 'uncertain'))
 """
 
 with closing(Database(memory=True)) as _empty:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
 from crossdock.model import instant, moment
-from crossdock.state import Begun, Failure, Outcome, Run, RunKind, Standing, Traffic
+from crossdock.state import Begun, DayOfRuns, Failure, Outcome, Run, RunKind, Standing, Traffic
 from crossdock.state.rows import run_record, standing_record
 
 
@@ -60,6 +60,40 @@ def end_run(
 
 def find_run(db: sqlite3.Connection, run: int) -> Run:
     return run_record(db.execute("select * from runs where id = ?", (run,)).fetchone())
+
+
+def look_up_run(db: sqlite3.Connection, run: int) -> Run | None:
+    row = db.execute("select * from runs where id = ?", (run,)).fetchone()
+    return None if row is None else run_record(row)
+
+
+def runs_before(db: sqlite3.Connection, store: str | None, before: int | None, limit: int) -> Sequence[Run]:
+    where = ["1"] if store is None else ["store = :store"]
+    if before is not None:
+        where.append("id < :before")
+    query = f"select * from runs where {' and '.join(where)} order by id desc limit :limit"
+    return [run_record(row) for row in db.execute(query, {"store": store, "before": before, "limit": limit})]
+
+
+def sum_by_day(db: sqlite3.Connection, since: datetime, store: str | None) -> Sequence[DayOfRuns]:
+    at_store = "" if store is None else "and store = :store "
+    rows = db.execute(
+        "select substr(ended_at, 1, 10) as day, store, sum(imported) as imported, sum(updated) as updated, "
+        "sum(outcome = 'failed') as failed, sum(1 + folded) as runs from runs "
+        f"where ended_at >= :since {at_store}group by day, store order by day, store",
+        {"since": instant(since), "store": store},
+    )
+    return [
+        DayOfRuns(
+            day=date.fromisoformat(row["day"]),
+            store=row["store"],
+            imported=row["imported"],
+            updated=row["updated"],
+            failed=row["failed"],
+            runs=row["runs"],
+        )
+        for row in rows
+    ]
 
 
 def _is_idle(run: Run) -> bool:

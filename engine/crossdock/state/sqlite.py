@@ -31,6 +31,7 @@ from crossdock.state import (
     Account,
     Begun,
     Bookmark,
+    DayOfRuns,
     Event,
     Failure,
     Held,
@@ -59,6 +60,8 @@ from crossdock.state.housekeeping import (
     prune_runs,
     rewrite,
 )
+from crossdock.state.listing import Facets, Listed, ListQuery
+from crossdock.state.lists import find_exactly, find_facets, list_orders, note_under_way, told_of
 from crossdock.state.locks import FileLock, daemon_holder, daemon_lock, hold_exclusive, hold_shared, store_lock
 from crossdock.state.migrations import MIGRATION_NAMES, schema
 from crossdock.state.pages import held_rows, save_page
@@ -82,9 +85,12 @@ from crossdock.state.runs import (
     find_standings,
     last_done,
     last_runs,
+    look_up_run,
     pause,
     paused_stores,
     resume,
+    runs_before,
+    sum_by_day,
 )
 from crossdock.state.shipments import AskedCarrier, Details, Parcel, WriteBack, WriteBackState
 
@@ -192,6 +198,15 @@ class SqliteState:
     async def run(self, run: int) -> Run:
         return await self._read(find_run, run)
 
+    async def find_run(self, run: int) -> Run | None:
+        return await self._read(look_up_run, run)
+
+    async def runs(self, *, store: str | None = None, before: int | None = None, limit: int = 50) -> Sequence[Run]:
+        return await self._read(runs_before, store, before, limit)
+
+    async def runs_by_day(self, since: datetime, store: str | None = None) -> Sequence[DayOfRuns]:
+        return await self._read(sum_by_day, since, store)
+
     async def last_runs(self) -> Mapping[str, Run]:
         return await self._read(last_runs)
 
@@ -204,7 +219,7 @@ class SqliteState:
     async def save_page(
         self, store: str, run: int, views: Sequence[View], bookmark: Bookmark | None, *, derivation: str, at: datetime
     ) -> Saved:
-        return await self._write(save_page, store, run, views, bookmark, derivation, at)
+        return await self._write(_save_page, store, run, views, bookmark, derivation, at)
 
     async def unseen(self, store: str, since: datetime, limit: int) -> Sequence[str]:
         return await self._read(unseen_orders, store, since, limit)
@@ -246,6 +261,15 @@ class SqliteState:
                 return
             after = keys[-1]
 
+    async def listing(self, query: ListQuery) -> Listed:
+        return await self._read(list_orders, query)
+
+    async def facets(self, store: str | None = None) -> Facets:
+        return await self._read(find_facets, store)
+
+    async def found(self, text: str) -> Sequence[tuple[str, str]]:
+        return await self._read(find_exactly, text)
+
     async def timeline(self, store: str, order_id: str) -> Sequence[Event]:
         return await self._read(timeline_of, store, order_id)
 
@@ -274,10 +298,10 @@ class SqliteState:
         await self._write(outbox.forget_request, key)
 
     async def ship(self, parcel: Parcel, at: datetime) -> WriteBack:
-        return await self._write(outbox.ship, parcel, at)
+        return await self._write(_ship, parcel, at)
 
     async def advance(self, row: WriteBack, events: Sequence[tuple[str, Details]], at: datetime) -> WriteBack | None:
-        return await self._write(outbox.advance, row, events, at)
+        return await self._write(_advance, row, events, at)
 
     async def writeback(self, shipment: int) -> WriteBack | None:
         return await self._read(outbox.find_writeback, shipment)
@@ -337,6 +361,35 @@ class SqliteState:
             db = self._connections.mine()
             with transaction(db, "deferred"):  # one moment for all that is read: an order lies in three tables
                 return work(db, *args)
+
+
+def _save_page(
+    db: sqlite3.Connection,
+    store: str,
+    run: int,
+    views: Sequence[View],
+    bookmark: Bookmark | None,
+    derivation: str,
+    at: datetime,
+) -> Saved:
+    saved = save_page(db, store, run, views, bookmark, derivation, at)
+    note_under_way(db, store, told_of(db, store, list(saved.verdicts)))
+    return saved
+
+
+def _ship(db: sqlite3.Connection, parcel: Parcel, at: datetime) -> WriteBack:
+    row = outbox.ship(db, parcel, at)
+    note_under_way(db, row.store, [row.shipment.order_id])
+    return row
+
+
+def _advance(
+    db: sqlite3.Connection, row: WriteBack, events: Sequence[tuple[str, Details]], at: datetime
+) -> WriteBack | None:
+    saved = outbox.advance(db, row, events, at)
+    if saved is not None:
+        note_under_way(db, saved.store, [saved.shipment.order_id])
+    return saved
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -1,0 +1,153 @@
+"""What stands around every page: navigation, banners, and what templates are given."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, partial
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from crossdock.clock import ago, span
+from crossdock.model import instant
+from crossdock.state import StoreState
+from crossdock.state.shipments import WriteBackState
+from crossdock.web.site import SITE, Site
+
+STATIC = Path(str(files("crossdock.web"))) / "static"
+PLACES = (("/shipments", "Shipments"), ("/runs", "Runs"), ("/settings/integrations", "Integrations"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banner:
+    """Something that a person should see to: what it is, since when, and where the cure is."""
+
+    words: str
+    since: datetime | None
+    link: str
+    cure: str
+
+
+async def page(request: web.Request, template: str, /, *, status: int = 200, **values: object) -> web.Response:
+    """The page that a template makes, with the shell around it."""
+    site = request.app[SITE]
+    shown = {"banners": await _banners(site), "places": PLACES, **_asked(request), **values}
+    return _answer(template, shown, status)
+
+
+def part(request: web.Request, template: str, /, **values: object) -> str:
+    """A part of a page, to be put into one that is being looked at."""
+    return _environment().get_template(template).render(**_asked(request), **values)
+
+
+def redirect(request: web.Request, path: str, *, said: str = "") -> web.Response:
+    """Leads to another page of ours, which shows what was said once."""
+    if said and (session := request.get("session")) is not None:
+        session.said = said
+    # No raise: what a handler has begun goes on to its end.
+    return web.Response(status=303, headers={"Location": f"{request.app[SITE].prefix}{path}"})
+
+
+def path_to(*parts: str, **query: str | int | None) -> str:
+    """`/orders/acme/17?tab=new`: every part and value as text that means nothing else; what is None is left out."""
+    asked = urlencode({name: value for name, value in query.items() if value is not None})
+    return "".join(f"/{quote(part, safe='')}" for part in parts) + (f"?{asked}" if asked else "")
+
+
+def _answer(template: str, values: dict[str, object], status: int) -> web.Response:
+    return web.Response(
+        text=_environment().get_template(template).render(**values),
+        status=status,
+        content_type="text/html",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _asked(request: web.Request) -> dict[str, object]:
+    """What templates need to know of the request."""
+    site, session = request.app[SITE], request.get("session")
+    said, csrf = "", ""
+    if session is not None:
+        said, csrf, session.said = session.said, session.csrf, ""
+    return {
+        "here": request.path,
+        "said": said,
+        "csrf_field": partial(_csrf_field, csrf),
+        "nonce_field": _nonce_field,
+        "is_signed_in": bool(session is not None and session.signed_in),
+        "url": lambda path: f"{site.prefix}{path}",
+        "asset": lambda name: f"{site.prefix}/static/{name}?{_fingerprint(name)}",
+        "version": site.version,
+    }
+
+
+def _nonce_field() -> Markup:
+    """Stands for one form: sent twice, it's done once."""
+    return Markup('<input type="hidden" name="nonce" value="{}">').format(secrets.token_urlsafe(16))
+
+
+def _csrf_field(csrf: str) -> Markup:
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("crossdock.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["path_to"] = path_to
+    environment.filters |= {
+        "ago": lambda at: ago(datetime.now(UTC) - at),
+        "age": lambda at: span(datetime.now(UTC) - at),
+        "instant": instant,
+        "words": lambda name: str(name).replace("_", " "),
+        "counted": counted,
+    }
+    return environment
+
+
+def counted(count: int, what: str) -> str:
+    """`1 order`, `2 orders`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+@cache
+def _fingerprint(name: str) -> str:
+    """Stands for the content of a static file, so that a browser may keep it for good."""
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+async def _banners(site: Site) -> list[Banner]:
+    """What is wrong at present, in the configuration, with stores, and with what they were told."""
+    config, state = site.engine.config, site.engine.state
+    found = [
+        Banner(words=str(mistake), since=None, link="/settings/integrations", cure="Mend it")
+        for mistake in site.reading().mistakes
+        if config.stores or "no store yet" not in mistake.message
+    ]
+    standings = await state.standings()
+    for name, store in sorted(config.stores.items()):
+        standing = standings.get(name)
+        if standing is None or standing.state in (StoreState.OK, StoreState.PAUSED) or standing.failure is None:
+            continue
+        words = standing.failure.words.removeprefix(f"{name}: ")
+        link = path_to("settings", "integrations", name)
+        found.append(Banner(words=f"{store.label}: {words}", since=standing.since, link=link, cure="Settings"))
+    told = await state.writeback_counts()
+    for name, store in sorted(config.stores.items()):
+        if refused := told.get(name, {}).get(WriteBackState.REFUSED, 0):
+            words = f"{store.label} refused {counted(refused, 'shipment')}: they don't count as shipped."
+            link = path_to("write-backs", store=name, state="refused")
+            found.append(Banner(words=words, since=None, link=link, cure="See why"))
+    return found

@@ -1,0 +1,109 @@
+// Keys, scanner, selection and live progress. Every page works without it.
+"use strict";
+
+const TYPED = "input:not([type=checkbox]):not([type=radio]), textarea, select";
+const SCANNER_MS = 40; // between two keys: a person needs longer, a scanner doesn't
+const one = (selector, within = document) => within.querySelector(selector);
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+function rows() {
+  return all("tr[data-order]");
+}
+
+function go(step) {
+  const found = rows();
+  if (!found.length) return;
+  const at = found.indexOf(document.activeElement?.closest("tr[data-order]"));
+  const next = found[Math.max(0, Math.min(found.length - 1, at + step))];
+  one("a", next).focus();
+}
+
+function tick() {
+  const box = one("input[type=checkbox]", document.activeElement?.closest("tr[data-order]") ?? document.createElement("tr"));
+  if (box) box.click();
+}
+
+function press(key) {
+  if (key === "j") return go(1);
+  if (key === "k") return go(-1);
+  if (key === "x") return tick();
+  const field = all("[data-focus-key]").find((found) => found.dataset.focusKey === key);
+  if (field) {
+    field.focus();
+    field.select?.();
+    return;
+  }
+  const within = one("dialog[open]") ?? document;
+  all("[data-key]", within).find((found) => found.dataset.key === key)?.click();
+}
+
+// A scanner types a whole code within a blink and ends it with Enter; a person's key stands alone.
+let scanned = "";
+let last = 0;
+let waiting = 0;
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target.matches?.(TYPED)) event.target.blur();
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.(TYPED)) return;
+  const now = event.timeStamp;
+  if (event.key === "Enter") {
+    const code = scanned;
+    scanned = "";
+    if (code.length > 3 && now - last < SCANNER_MS) {
+      event.preventDefault();
+      const find = one("#find");
+      find.value = code;
+      find.form.requestSubmit();
+    }
+    return;
+  }
+  if (event.key.length !== 1) return;
+  scanned = now - last < SCANNER_MS ? scanned + event.key : event.key;
+  last = now;
+  clearTimeout(waiting);
+  if (scanned.length > 1) return event.preventDefault();
+  if (event.key === "/") event.preventDefault();
+  waiting = setTimeout(() => scanned.length === 1 && press(event.key), SCANNER_MS);
+});
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest?.("[data-dialog]");
+  if (opener) one(`#${opener.dataset.dialog}`).showModal();
+});
+
+// Selecting: what is selected is counted, and actions say on how many orders they act.
+function count() {
+  const chosen = all("input[name=order]:checked").length;
+  all("[data-chosen]").forEach((found) => (found.textContent = chosen ? String(chosen) : found.dataset.chosen));
+  const whole = one("#all");
+  if (whole) whole.checked = chosen > 0 && chosen === all("input[name=order]").length;
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.id === "all") all("input[name=order]").forEach((box) => (box.checked = event.target.checked));
+  count();
+  if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+});
+
+// A form that is under way isn't sent again by a second click; the server would know it, too.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method === "dialog" || form.dataset.many !== undefined) return;
+  if (form.ariaBusy === "true") return event.preventDefault();
+  form.ariaBusy = "true";
+});
+window.addEventListener("pageshow", () => all("form[aria-busy=true]").forEach((form) => (form.ariaBusy = "false")));
+
+function watch(place) {
+  const stream = new EventSource(place.dataset.events);
+  const show = (event) => (place.innerHTML = event.data);
+  stream.addEventListener("message", show);
+  stream.addEventListener("over", (event) => {
+    stream.close();
+    show(event);
+    one("[data-focus]", place)?.focus();
+  });
+}
+
+all("[data-events]").forEach(watch);
+count();
