@@ -20,7 +20,7 @@ ROWS = (
     "boundary connections standing matching printers",
     "importing explaining shipping writeback papers",
     "dispatch booking paperwork printing",
-    "engine",
+    "engine reports",
     "testing timetable schedule workers web",
     "daemon",
     "cli",
@@ -35,7 +35,9 @@ ARROWS = {  # within a row: the module may use those named
     "config_sections": "yaml_source",
     "dispatch": "booking",
     "printing": "paperwork",
+    "reports": "engine",
     "schedule": "timetable",
+    "web": "timetable",
     "stores_file": "yaml_source",
     "config": "config_sections plain_words references yaml_source",
 }

@@ -11,7 +11,6 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.errors import PydanticInvalidForJsonSchema
@@ -25,6 +24,13 @@ NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 DURATION = r"^(?=[0-9])([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,8}s)?$"
 COUNTRY = r"^[A-Za-z]{2}$"
 PRINTER = re.compile(r"(?P<host>[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Za-z:.%_-]+\])(?::(?P<port>[0-9]{1,5}))?")
+PUBLIC_URL = (
+    re.compile(  # its path goes into cookies and redirects: no other signs, and no empty part that names a host
+        r"(?P<scheme>(?i:https?))://(?P<host>[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+        r"(?P<path>(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?)"
+    )
+)
+USUAL_PORTS = {"http": 80, "https": 443}  # browsers leave them out
 RAW_PORT = 9100  # where printers take what is sent as it is
 LONGEST = timedelta(days=366)
 
@@ -111,10 +117,15 @@ def _not_blank(text: str) -> str:
 
 
 def _public_url(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
-        raise ValueError("should be the page's public address, such as https://example.com/crossdock/")
-    return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}/"
+    found = PUBLIC_URL.fullmatch(text)
+    if found is None or not _is_host(found["host"]) or not 0 < int(found["port"] or 1) <= 65535:
+        raise ValueError(
+            "should be the page's public address, such as https://example.com/crossdock/; a name with other than ASCII"
+            " letters is written as browsers send it, xn--…"
+        )
+    scheme, port = found["scheme"].lower(), int(found["port"] or USUAL_PORTS[found["scheme"].lower()])
+    shown = "" if port == USUAL_PORTS[scheme] else f":{port}"
+    return f"{scheme}://{found['host'].lower()}{shown}{(found['path'] or '').rstrip('/')}/"
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})]
@@ -129,10 +140,12 @@ class WebSection(Section):
     host: Text = Field(default="127.0.0.1", description="The address the page listens at.")
     port: int = Field(default=8420, ge=0, le=65535, description="The page's port; 0 takes any free one.")
     password_file: Text | None = Field(
-        default=None, description="Where the page's password is kept: a file, relative to this one."
+        default=None,
+        description="Where the page's password and tokens are kept: a file, relative to this one, of mode 0600.",
     )
     url: Annotated[Text, AfterValidator(_public_url)] | None = Field(
-        default=None, description="The page's public address, where a reverse proxy shows it."
+        default=None,
+        description="The page's public address where it has another, as behind a proxy: https://example.com/crossdock/",
     )
 
 

@@ -46,6 +46,13 @@ class BigCommerce(Connector[BigCommerceSettings]):
     """
 
     name, title, Settings = "bigcommerce", "BigCommerce", BigCommerceSettings
+    setup_steps = (
+        "In BigCommerce's control panel, open Settings › Store-level API accounts and choose Create API account.",
+        "Choose the kind V2/V3 API token, and give it a name, such as crossdock.",
+        "Under OAuth scopes, set Orders to modify, Products to read-only, and Information & settings to read-only. "
+        "Scopes can't be added later: a new account would be needed.",
+        "Save. BigCommerce shows the API Path, the Client ID and the Access Token this once: copy all three here.",
+    )
 
     def __init__(self, settings: BigCommerceSettings, http: HttpClient) -> None:
         super().__init__(settings, http)

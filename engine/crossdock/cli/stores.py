@@ -13,15 +13,12 @@ from crossdock.cli.session import Session, pass_session
 from crossdock.clock import span
 from crossdock.errors import CrossdockError
 from crossdock.model import instant
-from crossdock.state import run_to_json
-from crossdock.state.shipments import UNFINISHED, WriteBackState
+from crossdock.state.shipments import WriteBackState
 
 if TYPE_CHECKING:
     from crossdock.config import StoreConfig
     from crossdock.connector import Access
     from crossdock.engine import Engine, StoreReport
-
-UNTOLD = tuple(state for state in WriteBackState if state in UNFINISHED)
 
 
 @click.command()
@@ -86,6 +83,7 @@ def stores(session: Session, *, as_json: bool) -> int:
     """
 
     async def report(engine: Engine) -> int:
+        from crossdock.reports import store_to_json  # noqa: PLC0415 -- the whole engine: `--help` does without it
         from crossdock.timetable import next_run  # noqa: PLC0415 -- APScheduler: no other command needs it
 
         now = datetime.now(UTC)
@@ -94,7 +92,7 @@ def stores(session: Session, *, as_json: bool) -> int:
             (one, next_run(one.config, one.standing, now) if is_running else None) for one in await engine.stores()
         ]
         if as_json:
-            json_line([_as_json(one, following) for one, following in reports])
+            json_line([store_to_json(one, following) for one, following in reports])
             return 0
         _print(reports, now)
         if not is_running:
@@ -145,6 +143,8 @@ def _why(one: StoreReport) -> str:
 
 def _untold(one: StoreReport) -> str:
     """`3 shipments still to be told to the store (2 pending, 1 uncertain)`."""
+    from crossdock.reports import UNTOLD  # noqa: PLC0415 -- the whole engine: `--help` does without it
+
     counts = {state.value: one.writebacks[state] for state in UNTOLD if one.writebacks.get(state)}
     shipments = _shipments(sum(counts.values()))
     listed = ", ".join(f"{count} {state}" for state, count in counts.items())
@@ -159,24 +159,3 @@ def _refused(one: StoreReport) -> str:
 
 def _shipments(count: int) -> str:
     return f"{count} shipment{'' if count == 1 else 's'}"
-
-
-def _as_json(one: StoreReport, following: datetime | None) -> dict[str, object]:
-    run = one.last_run
-    return {
-        "name": one.config.name,
-        "label": one.config.label,
-        "connector": one.config.connector.name,
-        "account": one.record and {"identity": one.record.identity, "name": one.record.account_name},
-        "state": one.state,
-        "since": one.since and instant(one.since),
-        "why": one.failure and one.failure.words,
-        "schedule": one.schedule,
-        "last_run": run and run_to_json(run),
-        "next_run": following and instant(following),
-        "lag_s": None if one.lag is None else int(one.lag.total_seconds()),
-        "backlog": one.backlog,
-        "set_aside": one.set_aside,
-        "writebacks": {state.value: one.writebacks.get(state, 0) for state in (*UNTOLD, WriteBackState.REFUSED)},
-        "quota_left": run and run.traffic.quota_left,
-    }

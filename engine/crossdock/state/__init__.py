@@ -589,6 +589,12 @@ class State(Protocol):
         """The store's shipments of which something is left to do, the one that is due first first."""
         ...
 
+    async def writebacks_after(
+        self, shipment: int, *, store: str | None = None, state: WriteBackState | None = None, limit: int = 50
+    ) -> Sequence[WriteBack]:
+        """Shipments that fit, oldest first, after the one with this id."""
+        ...
+
     def writebacks(
         self, *, store: str | None = None, state: WriteBackState | None = None
     ) -> AsyncGenerator[WriteBack, None]:
@@ -609,4 +615,8 @@ class State(Protocol):
 
     async def writeback_counts(self) -> Mapping[str, Mapping[WriteBackState, int]]:
         """How many shipments of each store are in which state."""
+        ...
+
+    async def refused(self) -> Mapping[str, int]:
+        """How many shipments each store refused, where it did. It costs the same however many it took."""
         ...

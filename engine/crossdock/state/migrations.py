@@ -286,9 +286,34 @@ alter table orders add column tab text generated always as (case
 create index orders_by_tab on orders(tab, placed_at);;
 create index orders_by_store_tab on orders(store, tab, placed_at);;
 create index shipments_by_number on shipments(tracking_number collate nocase);;
-update orders set under_way = 1 where exists ( -- whether something is left is seen with the next try, at the start
+drop index orders_by_number;;
+create index orders_by_number on orders(number collate nocase, store);;
+alter table consignments add column country text generated always as ( -- ISO 3166
+    iif(json_valid(ship_to), ship_to ->> '$.country', null)) virtual;;
+create index consignments_by_country on consignments(country);;
+create index consignments_by_service on consignments(service);;
+create index consignments_for_pickup on consignments(order_key) where kind = 'pickup';;
+create index writebacks_refused on writebacks(store) where state = 'refused';;
+drop table orders_search;;
+create virtual table orders_search using fts5( -- as before, and with the beginnings of words: they are in most orders
+    search, content='orders', content_rowid='key', tokenize='unicode61 remove_diacritics 2', prefix='1 2 3'
+);;
+insert into orders_search(orders_search) values ('rebuild');;
+update orders set under_way = 1 where exists (
     select 1 from writebacks where store = orders.store and order_id = orders.id
-    and state in ('pending', 'sent', 'uncertain'))
+    and state in ('pending', 'sent', 'uncertain')
+) and not exists (
+    select 1 from lines join consignments
+        on consignments.order_key = lines.order_key and consignments.position = lines.consignment
+    where lines.order_key = orders.key and requires_shipping
+    and lines.quantity - quantity_refunded - quantity_shipped > coalesce((
+        select sum(shipment_lines.quantity) from writebacks
+        join shipments on shipments.id = writebacks.shipment
+        join shipment_lines on shipment_lines.shipment = shipments.id
+        where writebacks.store = orders.store and writebacks.order_id = orders.id
+        and shipments.consignment = consignments.id and line = lines.id and state not in ('refused', 'voided')
+        and (sets_aside or shown_as_of is null or orders.as_of < shown_as_of)), 0)
+)
 """
 
 with closing(Database(memory=True)) as _empty:

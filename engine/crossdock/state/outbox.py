@@ -171,15 +171,19 @@ def unfinished(db: sqlite3.Connection, store: str) -> Sequence[WriteBack]:
 
 
 def after(
-    db: sqlite3.Connection, shipment: int, store: str | None, state: WriteBackState | None
+    db: sqlite3.Connection,
+    shipment: int,
+    store: str | None,
+    state: WriteBackState | None,
+    limit: int = LISTED_AT_ONCE,
 ) -> Sequence[WriteBack]:
     where, arguments = ["writebacks.shipment > ?"], [shipment, *(value for value in (store, state) if value)]
     if store:
         where.append("writebacks.store = ?")
     if state:
         where.append("state = ?")
-    query = f"{_ROWS} where {' and '.join(where)} order by writebacks.shipment limit {LISTED_AT_ONCE}"
-    return _with_lines(db, query, arguments)
+    query = f"{_ROWS} where {' and '.join(where)} order by writebacks.shipment limit ?"
+    return _with_lines(db, query, [*arguments, limit])
 
 
 def find_label(db: sqlite3.Connection, shipment: int) -> tuple[str, bytes] | None:
@@ -206,6 +210,10 @@ def count_states(db: sqlite3.Connection) -> Mapping[str, Mapping[WriteBackState,
     for store, state, count in db.execute("select store, state, count(*) from writebacks group by store, state"):
         found.setdefault(store, {})[WriteBackState(state)] = count
     return found
+
+
+def count_refused(db: sqlite3.Connection) -> Mapping[str, int]:
+    return dict(db.execute("select store, count(*) from writebacks where state = 'refused' group by store"))
 
 
 def on_the_way(db: sqlite3.Connection, keys: str) -> Iterator[sqlite3.Row]:

@@ -51,10 +51,9 @@ def packed_raws(db: sqlite3.Connection, query: str, values: Sequence[object]) ->
 
 
 def find_order(db: sqlite3.Connection, store: str, order: str) -> StoredOrder | None:
-    for column in ("id", "number"):
+    for condition in ("id = :order", "number = :order collate nocase order by number != :order, key"):
         row = db.execute(
-            f"select * from orders where store = ? and {column} = ? order by key",
-            (store, order),
+            f"select * from orders where store = :store and {condition}", {"store": store, "order": order}
         ).fetchone()
         if row is not None:
             return with_own(db, [row])[0]

@@ -312,6 +312,11 @@ class SqliteState:
     async def unfinished(self, store: str) -> Sequence[WriteBack]:
         return await self._read(outbox.unfinished, store)
 
+    async def writebacks_after(
+        self, shipment: int, *, store: str | None = None, state: WriteBackState | None = None, limit: int = 50
+    ) -> Sequence[WriteBack]:
+        return await self._read(outbox.after, shipment, store, state, limit)
+
     async def writebacks(
         self, *, store: str | None = None, state: WriteBackState | None = None
     ) -> AsyncGenerator[WriteBack, None]:
@@ -332,6 +337,9 @@ class SqliteState:
 
     async def writeback_counts(self) -> Mapping[str, Mapping[WriteBackState, int]]:
         return await self._read(outbox.count_states)
+
+    async def refused(self) -> Mapping[str, int]:
+        return await self._read(outbox.count_refused)
 
     async def _write(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._in_transaction, work, args)

@@ -13,12 +13,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from crossdock.errors import CrossdockError, UsageError
+from crossdock.web.api import add_api, problem
 from crossdock.web.guards import GUARD, Guard, add_headers
 from crossdock.web.health import add_health
 from crossdock.web.importing_dialog import add_importing
 from crossdock.web.jobs import add_jobs
 from crossdock.web.live import add_live
 from crossdock.web.order import add_order
+from crossdock.web.runs import add_runs
 from crossdock.web.settings import add_settings
 from crossdock.web.shell import STATIC, page, redirect
 from crossdock.web.shipments import add_shipments
@@ -29,7 +31,7 @@ log = logging.getLogger("crossdock.web")
 
 CLOSING_S = 0.1  # what takes longer is cut off: a browser that keeps its connection must not hold up the end
 LARGEST_BODY = 1024 * 1024  # bytes: a form with some thousand orders selected
-NOT_PAGES = ("/healthz", "/readyz", "/static/", "/api/")  # their errors are for programs
+NOT_PAGES = ("/healthz", "/readyz", "/static/")  # their errors are for programs
 
 
 @asynccontextmanager
@@ -67,6 +69,8 @@ def add_pages(app: web.Application, site: Site, guard: Guard) -> None:
     add_shipments(app)
     add_order(app)
     add_settings(app)
+    add_runs(app)
+    add_api(app)
     app.router.add_get("/", _begin)
     _add_static(app)
 
@@ -119,6 +123,12 @@ NOTHING_HERE = "There is nothing here."
 
 
 async def _sentence(request: web.Request, status: int, words: str) -> web.Response:
+    if request.path.startswith("/api/"):
+        kind = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 500: "InternalError"}.get(status, "Refused")
+        answer = problem(status, kind, words)
+        if status == 401:
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
     if SITE in request.app and not request.path.startswith(NOT_PAGES):
         try:
             return await page(request, "trouble.html", status=status, words=words)

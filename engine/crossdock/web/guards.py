@@ -1,6 +1,7 @@
 """What every request has to pass: Host, Origin, session, CSRF token, token of a program, and bounds.
 
-Nothing here knows a page. A request that is turned away is told why in a sentence.
+Nothing here knows a page. A request that is turned away is told why in a sentence. What is decided by a path is
+decided by the very form of it that finds the page, so that no other spelling of it passes by.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
+import logging
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -18,42 +22,64 @@ from aiohttp.typedefs import Handler
 from crossdock.clock import Clock, SystemClock
 from crossdock.config import Config, EngineConfig
 from crossdock.errors import UsageError
-from crossdock.web.access import Keys, Session, Sessions, Throttle, read_keys
+from crossdock.web.access import Keys, Password, Session, Sessions, Throttle, read_keys
+from crossdock.web.site import SESSION
+
+log = logging.getLogger("crossdock.web")
 
 COOKIE = "crossdock"
 BODY_S = 30.0  # for a form to come in
 MOST_AT_ONCE = 200  # requests: more of them are turned away, and the ones at work get done
+MOST_CONNECTIONS = 1000
+LARGEST_OF_GUESTS = 16 * 1024  # bytes that somebody may send who isn't signed in: a password, and where to go then
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 PROBES = frozenset({"/healthz", "/readyz"})  # asked by whoever watches over the daemon, under any name
-OPEN = ("/static/", "/sign-in")  # to those who haven't signed in yet
+STATIC = "/static/"
+SIGN_IN = "/sign-in"
 API = "/api/"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+HOST = re.compile(r"(?P<name>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+POLICY_OF_PDF = "frame-ancestors 'none'"  # Chrome's viewer is a page of its own with styles in it: it would stay blank
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+LET_IN: web.RequestKey[bool] = web.RequestKey("let_in", bool)
+"""Whether who asks for a page may see what goes on here."""
+
 
 def refuse_open_door(engine: EngineConfig) -> None:
-    """Raises UsageError where everybody in the network could come in without a password."""
-    keys = Keys() if engine.web_password_file is None else read_keys(engine.web_password_file)
-    if engine.web_password_file is not None and keys.password is None:
+    """Raises UsageError where others could come in without a password."""
+    if engine.web_password_file is not None:
+        _trusted_keys(engine.web_password_file)
+        return
+    name_a_file = (
+        "so it needs a password: name a file for it as engine.web.password_file in stores.yaml, such as"
+        " crossdock.password, then run `crossdock web password`."
+    )
+    if not is_loopback(engine.web_host):
+        raise UsageError(f"engine.web.host: others can open the page at {engine.web_host}, {name_a_file}")
+    if engine.web_url and not is_loopback(urlsplit(engine.web_url).hostname or ""):
+        raise UsageError(f"engine.web.url: others can open the page at {engine.web_url}, {name_a_file}")
+
+
+def _trusted_keys(path: Path) -> Keys:
+    """The keys in the file, with a password among them. Raises UsageError."""
+    keys = read_keys(path)
+    if keys.password is None:
         raise UsageError(
-            f"engine.web.password_file: there is no password in {engine.web_password_file} yet; "
-            "`crossdock web password` puts one there."
+            f"engine.web.password_file: there is no password in {path} yet; `crossdock web password` puts one there."
         )
-    if keys.password is None and not is_loopback(engine.web_host):
-        raise UsageError(
-            f"engine.web.host: at {engine.web_host} others could open the page, so it needs a password: name a file "
-            "as engine.web.password_file in stores.yaml, then run `crossdock web password`."
-        )
+    return keys
 
 
 def is_loopback(host: str) -> bool:
@@ -61,7 +87,7 @@ def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"
 
 
 @dataclass(slots=True)
@@ -75,7 +101,9 @@ class Guard:
     sessions: Sessions = field(init=False)
     throttle: Throttle = field(init=False)
     guessing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one guess at a time: each takes the processor
-    _at_once: int = 0
+    _password: Password | None = None
+    _is_blind: bool = False
+    _busy: set[object] = field(default_factory=set)  # connections with a request at work
 
     def __post_init__(self) -> None:
         self.sessions, self.throttle = Sessions(self.clock), Throttle(self.clock)
@@ -97,30 +125,70 @@ class Guard:
         return bool(self.url and self.url.startswith("https:"))
 
     async def keys(self) -> Keys:
-        """What opens the door at present: read each time, so that a token revoked is one at once."""
-        return Keys() if self.password_file is None else await asyncio.to_thread(read_keys, self.password_file)
+        """What opens the door at present: read each time, so that a token revoked is one at once.
+
+        A password that is no longer the former ends all sessions. While the file can't be trusted, nobody comes in.
+        """
+        if self.password_file is None:
+            return Keys()
+        try:
+            keys = await asyncio.to_thread(_trusted_keys, self.password_file)
+        except UsageError as error:
+            if not self._is_blind:
+                log.error("nobody can sign in until this is mended: %s", error)
+            self._is_blind = True
+            raise web.HTTPServiceUnavailable(
+                text="crossdock can't tell at present who may come in; its log says why."
+            ) from error
+        self._is_blind = False
+        if keys.password != self._password:
+            self.sessions.end_all()
+            self._password = keys.password
+        return keys
+
+    async def knows_password(self, typed: str) -> bool:
+        """Whether that is the password, and still is after the while that it takes to tell."""
+        keys = await self.keys()
+        return await asyncio.to_thread(keys.is_password, typed) and keys.password == self._password
+
+    def doorway(self, server: web.Server) -> Callable[[], asyncio.Protocol]:
+        """What a listening socket asks for each connection: one more, and the oldest that is idle goes if need be."""
+
+        def enter() -> asyncio.Protocol:
+            there = [one for one in server.connections if one.transport is not None]
+            if len(there) >= MOST_CONNECTIONS:
+                for idle in (one for one in there if one not in self._busy):
+                    idle.force_close()
+                    break
+            return server()
+
+        return enter
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Lets a request through, with its session, or turns it away."""
-        if request.path in PROBES:
-            return await handler(request)
-        if self._at_once >= MOST_AT_ONCE:
-            raise web.HTTPServiceUnavailable(text="crossdock is busy with other requests; try again in a moment.")
-        self._at_once += 1
+        is_probe = request.path in PROBES
+        if not is_probe and len(self._busy) >= MOST_AT_ONCE:
+            raise web.HTTPServiceUnavailable(
+                text="crossdock is busy with other requests; try again in a moment.", headers={"Retry-After": "5"}
+            )
+        self._busy.add(request.protocol)
         try:
+            if is_probe:
+                return await handler(request)
             self._check_host(request)
             self._check_origin(request)
-            if request.path.startswith(API):
+            if _path(request).startswith(API):
                 await self._check_token(request)
                 return await handler(request)
             return await self._paged(request, handler)
         finally:
-            self._at_once -= 1
+            self._busy.discard(request.protocol)
 
     def _check_host(self, request: web.Request) -> None:
-        name = _host_name(request.headers.get("Host", ""))
-        if name in LOOPBACK or name == self.host or (self.url and name == urlsplit(self.url).hostname):
+        found = HOST.fullmatch(request.headers.get("Host", ""))
+        name = found["name"].strip("[]").rstrip(".").lower() if found else ""
+        if name in LOOPBACK or name == self.host.lower() or (self.url and name == urlsplit(self.url).hostname):
             return
         if not is_loopback(self.host) and _is_address(name):  # a name that leads here may be an attacker's
             return
@@ -133,98 +201,102 @@ class Guard:
         if request.method in SAFE:
             return
         origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-        if origin is None:
-            is_ours = site in (None, "same-origin", "none")
-        else:
-            found = urlsplit(origin)
-            is_ours = found.netloc == request.headers.get("Host") or bool(
-                self.url and (found.scheme, found.netloc) == urlsplit(self.url)[:2]
-            )
+        is_ours = site in (None, "same-origin", "none") and (origin is None or self._is_own(origin, request))
         if not is_ours:
             raise web.HTTPForbidden(text="Another site has sent this; nothing was done. Open crossdock's own page.")
 
+    def _is_own(self, origin: str, request: web.Request) -> bool:
+        scheme, _, netloc = origin.partition("://")
+        public = urlsplit(self.url or "")
+        if public.netloc and netloc == public.netloc:
+            return scheme == public.scheme
+        return scheme in ("http", "https") and netloc == request.headers.get("Host")
+
     async def _check_token(self, request: web.Request) -> None:
+        if self.password_file is not None:
+            kind, _, token = request.headers.get("Authorization", "").partition(" ")
+            if kind.lower() != "bearer" or not (await self.keys()).is_token(token.strip()):
+                raise web.HTTPUnauthorized(
+                    text="This needs a token that counts: Authorization: Bearer TOKEN. `crossdock web token` makes one."
+                )
         if request.method not in SAFE:
-            await _body(request)
             if request.can_read_body and request.content_type != "application/json":
                 raise web.HTTPUnsupportedMediaType(text="Send JSON, with the header Content-Type: application/json.")
-        keys = await self.keys()
-        if self.password_file is None:
-            return
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not keys.is_token(token.strip()):
-            raise web.HTTPUnauthorized(
-                text="This needs a token that counts: Authorization: Bearer TOKEN. `crossdock web token` makes one.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+            await self._read(request)
 
     async def _paged(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith("/static/"):
+        path = _path(request)
+        if path.startswith(STATIC):
             return await handler(request)
-        session = self.sessions.find(request.cookies.get(COOKIE, ""))
-        is_new = session is None
-        session = session or self.sessions.begin()
-        request["session"] = session
-        try:
+        await self.keys()
+        session = self.sessions.find(request.cookies.get(COOKIE, "")) or self.sessions.begin()
+        is_let_in = self.password_file is None or session.signed_in
+        request[SESSION], request[LET_IN] = session, is_let_in
+        if not is_let_in and path != SIGN_IN:
             if request.method not in SAFE:
-                await self._check_form(request, session, is_new=is_new)
-            if self.password_file is not None and not session.signed_in and not request.path.startswith(OPEN):
-                if request.method not in SAFE:
-                    raise web.HTTPUnauthorized(text="You are no longer signed in; nothing was done. Sign in again.")
-                to = quote(request.path_qs, safe="")
-                return web.Response(status=303, headers={"Location": f"{self.prefix}/sign-in?to={to}"})
-            response = await handler(request)
-        except web.HTTPException as error:
-            error.headers.add("Set-Cookie", self._cookie(request["session"]))
-            raise
-        if not response.prepared and (is_new or request["session"] is not session):
-            response.headers.add("Set-Cookie", self._cookie(request["session"]))
-        return response
+                raise web.HTTPUnauthorized(text="You are no longer signed in; nothing was done. Sign in again.")
+            to = quote(request.path_qs, safe="")
+            return web.Response(status=303, headers={"Location": f"{self.prefix}{SIGN_IN}?to={to}"})
+        if request.method not in SAFE:
+            if not is_let_in and (request.content_length or LARGEST_OF_GUESTS + 1) > LARGEST_OF_GUESTS:
+                raise _too_large()
+            await self._check_form(request, session)
+        return await handler(request)
 
-    async def _check_form(self, request: web.Request, session: Session, *, is_new: bool) -> None:
-        shown = request.headers.get("X-CSRF-Token", "")
-        if not shown:
-            await _body(request)
-            field = (await request.post()).get("csrf", "")
-            shown = field if isinstance(field, str) else ""
-        if is_new or not hmac.compare_digest(shown.encode(), session.csrf.encode()):
+    async def _check_form(self, request: web.Request, session: Session) -> None:
+        if request.content_type.startswith("multipart/"):
+            raise web.HTTPUnsupportedMediaType(text="crossdock takes no files by its forms; nothing was done.")
+        await self._read(request)
+        try:
+            shown = request.headers.get("X-CSRF-Token") or str((await request.post()).get("csrf", ""))
+        except (ValueError, LookupError) as error:  # no text, or in a code that nobody knows
+            raise web.HTTPBadRequest(text="What was sent isn't understood; nothing was done.") from error
+        if not hmac.compare_digest(shown.encode(errors="replace"), session.csrf.encode()):
             raise web.HTTPForbidden(
-                text="This page was opened before crossdock was started again, or long ago; nothing was done. "
-                "Go back, load the page anew, and do it again."
+                text="This page was opened before crossdock was started again, or long ago, or the browser keeps no "
+                "cookies; nothing was done. Go back, load the page anew, and do it again."
             )
 
-    def _cookie(self, session: Session) -> str:
-        secure = "; Secure" if self.is_secure else ""
-        return f"{COOKIE}={session.id}; Path={self.prefix}/; HttpOnly; SameSite=Lax{secure}"
+    async def _read(self, request: web.Request) -> None:
+        """The body is there, and not too large: whoever asks for it now waits no more."""
+        try:
+            async with asyncio.timeout(BODY_S):
+                await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(
+                text="What was sent didn't come to its end in time; nothing was done."
+            ) from None
+        except web.HTTPRequestEntityTooLarge:
+            raise _too_large() from None
 
 
 GUARD: web.AppKey[Guard] = web.AppKey("guard", Guard)
 
 
-async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Every answer tells browsers what it's not to be used for."""
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Every answer tells browsers what it's not to be used for, and the session that it's in."""
+    is_pdf = response.content_type == "application/pdf"
+    response.headers.setdefault("Content-Security-Policy", POLICY_OF_PDF if is_pdf else POLICY)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    session = request.get(SESSION)
+    if session is not None and request.cookies.get(COOKIE) != session.id:
+        guard = request.app[GUARD]
+        secure = "; Secure" if guard.is_secure else ""
+        # Not set_cookie: by now aiohttp has written its cookies among the headers.
+        cookie = f"{COOKIE}={session.id}; Path={guard.prefix}/; HttpOnly; SameSite=Lax{secure}"
+        response.headers.add("Set-Cookie", cookie)
 
 
-async def _body(request: web.Request) -> None:
-    try:
-        async with asyncio.timeout(BODY_S):
-            await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout(text="What was sent didn't come to its end in time; nothing was done.") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise web.HTTPRequestEntityTooLarge(
-            max_size=0, actual_size=0, text="That is more than crossdock takes at once; nothing was done."
-        ) from None
+def _path(request: web.Request) -> str:
+    """The path in the form by which aiohttp finds its page: `%2F` doesn't part it."""
+    return request.rel_url.path_safe
 
 
-def _host_name(header: str) -> str:
-    """`localhost` of `localhost:8420`, `::1` of `[::1]:8420`."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+def _too_large() -> web.HTTPRequestEntityTooLarge:
+    return web.HTTPRequestEntityTooLarge(
+        max_size=0, actual_size=0, text="That is more than crossdock takes at once; nothing was done."
+    )
 
 
 def _is_address(name: str) -> bool:

@@ -80,7 +80,6 @@ class Draft:
 
 def add_settings(app: web.Application) -> None:
     """Has the app show and change the stores."""
-    app.router.add_get("/settings", lambda request: asyncio.sleep(0, redirect(request, AT)))
     app.router.add_get(AT, show_stores)
     app.router.add_get(f"{AT}/new", choose_platform)
     app.router.add_get(f"{AT}/new/{{connector}}", new_store)

@@ -19,7 +19,7 @@ from crossdock.clock import ago, span
 from crossdock.model import instant
 from crossdock.state import StoreState
 from crossdock.state.shipments import WriteBackState
-from crossdock.web.site import SITE, Site
+from crossdock.web.site import SESSION, SITE, Site
 
 STATIC = Path(str(files("crossdock.web"))) / "static"
 PLACES = (("/shipments", "Shipments"), ("/runs", "Runs"), ("/settings/integrations", "Integrations"))
@@ -49,16 +49,16 @@ def part(request: web.Request, template: str, /, **values: object) -> str:
 
 def redirect(request: web.Request, path: str, *, said: str = "") -> web.Response:
     """Leads to another page of ours, which shows what was said once."""
-    if said and (session := request.get("session")) is not None:
+    if said and (session := request.get(SESSION)) is not None:
         session.said = said
     # No raise: what a handler has begun goes on to its end.
     return web.Response(status=303, headers={"Location": f"{request.app[SITE].prefix}{path}"})
 
 
-def path_to(*parts: str, **query: str | int | None) -> str:
+def path_to(*parts: str | int, **query: str | int | None) -> str:
     """`/orders/acme/17?tab=new`: every part and value as text that means nothing else; what is None is left out."""
     asked = urlencode({name: value for name, value in query.items() if value is not None})
-    return "".join(f"/{quote(part, safe='')}" for part in parts) + (f"?{asked}" if asked else "")
+    return "".join(f"/{quote(str(part), safe='')}" for part in parts) + (f"?{asked}" if asked else "")
 
 
 def _answer(template: str, values: dict[str, object], status: int) -> web.Response:
@@ -72,7 +72,7 @@ def _answer(template: str, values: dict[str, object], status: int) -> web.Respon
 
 def _asked(request: web.Request) -> dict[str, object]:
     """What templates need to know of the request."""
-    site, session = request.app[SITE], request.get("session")
+    site, session = request.app[SITE], request.get(SESSION)
     said, csrf = "", ""
     if session is not None:
         said, csrf, session.said = session.said, session.csrf, ""

@@ -2,55 +2,64 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
+import math
 
 from aiohttp import web
 
-from crossdock.web.guards import GUARD
-from crossdock.web.shell import page, redirect
+from crossdock.web.guards import GUARD, LET_IN, SIGN_IN
+from crossdock.web.shell import counted, page, redirect
+from crossdock.web.site import SESSION
 
 LONGEST_PATH = 2000  # characters
 
 
 def add_sign_in(app: web.Application) -> None:
     """Has the app let people in who know the password."""
-    app.router.add_get("/sign-in", show_form)
-    app.router.add_post("/sign-in", sign_in)
+    app.router.add_get(SIGN_IN, show_form)
+    app.router.add_post(SIGN_IN, sign_in)
     app.router.add_post("/sign-out", sign_out)
 
 
 async def show_form(request: web.Request) -> web.Response:
-    """Asks for the password; where there is none, there is nothing to sign in to."""
-    if request.app[GUARD].password_file is None or request["session"].signed_in:
-        return redirect(request, "/")
-    return await page(request, "sign_in.html", to=_local(request.query.get("to", "")), wrong="")
+    """Asks for the password; whoever needs none, or is signed in, goes on."""
+    to = _local(request.query.get("to", ""))
+    if request[LET_IN]:
+        return redirect(request, to)
+    return await _form(request, to=to)
 
 
 async def sign_in(request: web.Request) -> web.Response:
     """Begins a session for one who knows the password; one who guesses waits longer and longer."""
     guard, form = request.app[GUARD], await request.post()
-    typed, to, who = str(form.get("password", "")), _local(str(form.get("to", ""))), request.remote or ""
+    typed, to, address = str(form.get("password", "")), _local(str(form.get("to", ""))), request.remote or ""
+    if guard.password_file is None:
+        return redirect(request, to)
     async with guard.guessing:
-        if wait := guard.throttle.wait_s(who):
-            words = f"Too many wrong passwords: try again in {wait:.0f} seconds."
-            return await page(request, "sign_in.html", status=429, to=to, wrong=words)
-        keys = await guard.keys()
-        if not await asyncio.to_thread(partial(keys.is_password, typed)):
-            guard.throttle.wrong(who)
-            return await page(request, "sign_in.html", status=403, to=to, wrong="That is not the password.")
-    guard.throttle.right(who)
-    guard.sessions.end(request["session"].id)  # whoever knew the former id doesn't come in with it
-    request["session"] = guard.sessions.begin(signed_in=True)
+        if wait := math.ceil(guard.throttle.wait_s(address)):
+            words = f"There were too many wrong passwords: try again in {counted(wait, 'second')}."
+            refused = await _form(request, to=to, wrong=words, status=429)
+            refused.headers["Retry-After"] = str(wait)
+            return refused
+        if not await guard.knows_password(typed):
+            guard.throttle.wrong(address)
+            return await _form(request, to=to, wrong="That is not the password.", status=403)
+    guard.throttle.right(address)
+    guard.sessions.end(request[SESSION].id)  # whoever knew the former id doesn't come in with it
+    request[SESSION] = guard.sessions.begin(signed_in=True)
     return redirect(request, to)
 
 
 async def sign_out(request: web.Request) -> web.Response:
     """Ends the session."""
     guard = request.app[GUARD]
-    guard.sessions.end(request["session"].id)
-    request["session"] = guard.sessions.begin()
-    return redirect(request, "/sign-in")
+    guard.sessions.end(request[SESSION].id)
+    request[SESSION] = guard.sessions.begin()
+    return redirect(request, SIGN_IN)
+
+
+async def _form(request: web.Request, *, to: str, wrong: str = "", status: int = 200) -> web.Response:
+    """The form alone: what goes on in the shop is nobody's business who isn't signed in."""
+    return await page(request, "sign_in.html", status=status, to=to, wrong=wrong, banners=(), places=())
 
 
 def _local(path: str) -> str:

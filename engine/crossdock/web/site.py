@@ -10,6 +10,7 @@ from aiohttp import web
 from crossdock.config import Reading
 from crossdock.engine import Engine
 from crossdock.plugins import Plugins
+from crossdock.web.access import Session
 from crossdock.web.health import Health
 
 
@@ -33,3 +34,4 @@ class Site:
 
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)
+SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)

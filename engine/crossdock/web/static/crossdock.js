@@ -49,7 +49,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter") {
     const code = scanned;
     scanned = "";
-    if (code.length > 3 && now - last < SCANNER_MS) {
+    if (code.length > 2 && now - last < SCANNER_MS) {
       event.preventDefault();
       const find = one("#find");
       find.value = code;

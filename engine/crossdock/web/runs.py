@@ -1,0 +1,65 @@
+"""The Runs page: what imports came to, by day and one by one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from crossdock.errors import UsageError
+from crossdock.web.chart import chart, days_of
+from crossdock.web.shell import page, path_to
+from crossdock.web.site import SITE
+
+DAYS = 30
+A_PAGE = 50
+LARGEST_ID = 2**63 - 1
+
+
+def add_runs(app: web.Application) -> None:
+    """Has the app show runs."""
+    app.router.add_get("/runs", show_runs)
+    app.router.add_get("/runs/{run:[0-9]+}", show_run)
+
+
+async def show_runs(request: web.Request) -> web.Response:
+    """The chart, the quota that is left, and the list."""
+    engine = request.app[SITE].engine
+    store = request.query.get("store") or None
+    if store is not None:
+        engine.store(store)
+    now = engine.clock.now()
+    first = now - timedelta(days=DAYS - 1)
+    rows = await engine.state.runs_by_day(first.replace(hour=0, minute=0, second=0), store)
+    runs = await engine.state.runs(store=store, before=_number(request.query.get("before")), limit=A_PAGE + 1)
+    days = days_of(rows, first.date(), now.date())
+    latest = await engine.state.last_runs()
+    return await page(
+        request,
+        "runs.html",
+        store=store,
+        stores=engine.config.stores,
+        chart=chart(days),
+        days=[day for day in reversed(days) if day.orders or day.failed],
+        by_store=list(reversed(rows)),
+        quotas={name: run.traffic.quota_left for name, run in latest.items() if run.traffic.quota_left is not None},
+        runs=runs[:A_PAGE],
+        older=path_to("runs", store=store, before=runs[A_PAGE - 1].id) if len(runs) > A_PAGE else "",
+    )
+
+
+async def show_run(request: web.Request) -> web.Response:
+    """One run with all that is known of it."""
+    number = min(int(request.match_info["run"][:20]), LARGEST_ID)
+    run = await request.app[SITE].engine.state.find_run(number)
+    if run is None:
+        raise web.HTTPNotFound(text=f"There is no run {number}; those of more than 90 days ago are forgotten.")
+    return await page(request, "run.html", run=run)
+
+
+def _number(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise UsageError("This place in the list isn't understood; begin at its first page.")
+    return int(text)

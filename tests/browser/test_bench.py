@@ -1,0 +1,220 @@
+"""The page in a real browser over a real daemon and a simulated store: what a person at the bench does all day.
+
+It needs Chromium and its own call, `pytest tests/browser`: what drives the browser has an event loop of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+CHROMIUM = os.environ.get("CROSSDOCK_CHROMIUM") or shutil.which("chromium")
+LONG_MS = 20_000
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
+
+
+@dataclass
+class House:
+    """A simulated store, and crossdock's daemon in a folder of its own."""
+
+    folder: Path
+    store: dict[str, str]
+    address: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def settings(self) -> str:
+        """The store's settings as they stand in the file."""
+        return json.dumps({name: self.store[name] for name in ("api_path", "client_id", "access_token")})
+
+
+@contextmanager
+def running(arguments: list[str], folder: Path, sign: Callable[[str], str | None]) -> Iterator[str]:
+    """A command that runs until the end of the block; what `sign` finds in its output."""
+    code = "from crossdock.cli.main import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield next(found for line in process.stdout if (found := sign(line)))
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Both running; nothing is configured yet."""
+    (tmp_path / "stores.yaml").write_text("# our shops\nengine: {web: {port: 0}}\n", encoding="utf-8")
+    sandbox = ["sandbox", "--orders", "40", "--seed", "7", "--json"]
+    with (
+        running(sandbox, tmp_path, lambda line: line if line.startswith("{") else None) as line,
+        running(["run"], tmp_path, lambda line: line.split()[-1] if "listening on" in line else None) as address,
+    ):
+        yield House(tmp_path, json.loads(line), address)
+
+
+@pytest.fixture
+def page(chromium: Browser, house: House) -> Iterator[Page]:
+    """A page that may ask nobody but crossdock, and whose console stays silent."""
+    with chromium.new_context() as context:
+        yield watched(context, house)
+    assert house.problems == []
+
+
+def watched(context: BrowserContext, house: House) -> Page:
+    page = context.new_page()
+    page.set_default_timeout(LONG_MS)
+    page.on("pageerror", lambda error: house.problems.append(str(error)))
+    page.on(
+        "request", lambda asked: house.problems.append(asked.url) if not asked.url.startswith(house.address) else None
+    )
+    page.on(
+        "console",
+        lambda said: (
+            house.problems.append(said.text) if said.type == "error" and "status of 40" not in said.text else None
+        ),
+    )
+    return page
+
+
+def add_store(page: Page, house: House) -> None:
+    """As the form asks for it."""
+    page.goto(house.address)
+    expect(page).to_have_url(f"{house.address}/settings/integrations/new")
+    page.get_by_role("button", name="BigCommerce").click()
+    page.get_by_label("Store", exact=True).fill("acme")
+    page.get_by_label("Api path").fill(house.store["api_path"])
+    page.get_by_label("Client ID").fill(house.store["client_id"])
+    page.get_by_label("Access token").fill("wrong")
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.get_by_role("alert")).to_contain_text("token")
+    page.get_by_label("Access token").fill(house.store["access_token"])
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text("It works: this is")).to_be_visible()
+    page.get_by_label("Access token").fill(house.store["access_token"])
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("acme is saved.")).to_be_visible()
+    page.goto(f"{house.address}/import")
+    page.get_by_label("Number of days").fill("365")
+    page.get_by_role("button", name="Import").click()
+    expect(page.locator(".outcome")).to_contain_text("imported")
+    page.get_by_role("button", name="Close").click()
+
+
+def test_from_the_first_store_to_a_shipment_that_the_store_knows_of(house: House, page: Page) -> None:
+    add_store(page, house)
+    text = (house.folder / "stores.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# our shops\nengine: {web: {port: 0}}\n")
+    assert house.store["access_token"] not in text
+    rows = page.locator("tr[data-order]")
+    number = rows.first.locator("a").first.inner_text()
+    page.get_by_label("Search orders").fill(number)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=f"Order {number}")).to_be_visible()
+    page.get_by_label("Carrier").first.fill("Sendle")
+    page.get_by_label("Tracking number").first.fill("S1")
+    page.get_by_role("button", name="Ship", exact=True).first.dblclick()
+    expect(page.get_by_role("button", name="Print the label")).to_be_focused()
+    expect(page.locator(".shipment.confirmed")).to_have_count(1)
+    page.get_by_label("Search orders").fill("s1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=f"Order {number}")).to_be_visible()
+
+
+def test_many_are_shipped_by_the_keyboard_alone(house: House, page: Page) -> None:
+    add_store(page, house)
+    page.goto(f"{house.address}/shipments")
+    for key in ("j", "x", "j", "x"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(60)  # longer than between two keys of a scanner
+    expect(page.locator("[data-chosen]").first).to_have_text("2")
+    page.keyboard.press("p")
+    page.get_by_label("Carrier").wait_for()
+    page.keyboard.type("Sendle")
+    page.keyboard.press("Enter")
+    expect(page.locator(".outcome")).to_contain_text("orders shipped")
+    expect(page.get_by_role("button", name="Print: open the PDF")).to_be_focused()
+    page.goto(f"{house.address}/shipments?tab=shipped")
+    expect(page.locator("tr[data-order]").first).to_be_visible()
+
+
+def test_a_scanner_opens_an_order_wherever_one_is(house: House, page: Page) -> None:
+    add_store(page, house)
+    number = page.locator("tr[data-order] a").first.inner_text()
+    page.goto(f"{house.address}/runs")
+    page.get_by_role("heading", name="Runs").wait_for()
+    page.keyboard.type(f"{number}\n", delay=0)
+    expect(page.get_by_role("heading", name=f"Order {number}")).to_be_visible()
+
+
+def test_it_works_without_script(house: House, page: Page, chromium: Browser) -> None:
+    add_store(page, house)
+    with chromium.new_context(java_script_enabled=False) as context:
+        plain = watched(context, house)
+        plain.goto(f"{house.address}/shipments")
+        plain.locator("tr[data-order] a").first.click()
+        plain.get_by_label("Carrier").first.fill("Sendle")
+        plain.get_by_role("button", name="Ship", exact=True).first.click()
+        expect(plain.get_by_text("Shipped: shipment 1 by Sendle.")).to_be_visible()
+
+
+def test_a_store_that_is_down_is_shown_with_the_way_to_its_settings(house: House, page: Page) -> None:
+    add_store(page, house)
+    config = house.folder / "stores.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace(house.store["api_path"], "http://127.0.0.1:9/stores/x/v3/"), encoding="utf-8")
+    banner = page.locator(".banner")
+    for _ in range(60):
+        page.goto(f"{house.address}/shipments")
+        if banner.count():
+            break
+        page.wait_for_timeout(250)
+    expect(banner.first).to_contain_text("acme")
+    banner.first.get_by_role("link").click()
+    expect(page).to_have_url(f"{house.address}/settings/integrations/acme")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_shuts_anybody_out(house: House, page: Page, chromium: Browser, scheme: str) -> None:
+    """WCAG 2.2 AA as far as axe-core can tell, on every page."""
+    add_store(page, house)
+    number = page.locator("tr[data-order] a").first.get_attribute("href")
+    axe = str(files("axe_playwright_python") / "axe.min.js")
+    paths = ["/shipments", "/shipments?tab=all", "/import", str(number), "/runs", "/runs/1", "/write-backs",
+             "/settings/integrations", "/settings/integrations/new", "/settings/integrations/new/bigcommerce",
+             "/settings/integrations/acme", "/settings/integrations/acme/remove", "/nothing"]  # fmt: skip
+    with chromium.new_context(color_scheme=scheme, bypass_csp=True) as context:  # type: ignore[arg-type]  # of a literal
+        looked_at = context.new_page()
+        found = {}
+        for path in paths:
+            looked_at.goto(house.address + path)
+            looked_at.add_script_tag(path=axe)
+            tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+            result = looked_at.evaluate("tags => axe.run({runOnly: tags})", tags)
+            if result["violations"]:
+                found[path] = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in result["violations"]]
+        assert found == {}
