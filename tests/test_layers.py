@@ -16,7 +16,7 @@ ROWS = (
     "errors model shipment clock threads turns logs systemd loopwatch",
     "state",
     "http connector carrier hooks events",
-    "yaml_source references plain_words config_sections config stores_file plugins asking",
+    "yaml_source references plain_words config_sections config yaml_edit stores_file plugins asking",
     "boundary connections standing matching printers",
     "importing explaining shipping writeback papers",
     "dispatch booking paperwork printing",
@@ -38,7 +38,8 @@ ARROWS = {  # within a row: the module may use those named
     "reports": "engine",
     "schedule": "timetable",
     "web": "timetable",
-    "stores_file": "yaml_source",
+    "stores_file": "yaml_edit yaml_source",
+    "yaml_edit": "yaml_source",
     "config": "config_sections plain_words references yaml_source",
 }
 ROW_OF = {room: number for number, row in enumerate(ROWS) for room in row.split()}

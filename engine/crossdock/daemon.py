@@ -203,7 +203,7 @@ class Daemon:
             plugins=plugins,
             health=self.health,
             reading=lambda: self._source.reading,
-            reload=partial(self._read_again, asked=True),
+            reload=partial(self._read_again, asked=True, may_be_empty=True),
             version=self._version,
             prefix=prefix,
         )
@@ -249,7 +249,8 @@ class Daemon:
             if changed.intersection(self._engine.config.stores[name].secret_files):
                 self._schedule.want(name)
 
-    async def _read_again(self, *, asked: bool) -> None:
+    async def _read_again(self, *, asked: bool, may_be_empty: bool = False) -> None:
+        """`may_be_empty` where the last store was removed on purpose, from the page; else that is somebody's slip."""
         async with self._reading_again:
             last, before = self._source.reading, self._engine.config.stores
             await asyncio.to_thread(self._source.read_again)
@@ -257,7 +258,7 @@ class Daemon:
             is_news = asked or reading.mistakes != last.mistakes
             if is_news:
                 _tell_mistakes(reading, name, running=before.keys())
-            if reading.config is None or not self._source.has_stores:
+            if reading.config is None or not (self._source.has_stores or may_be_empty):
                 if is_news:
                     log.error("%s can't be taken over as it is; crossdock goes on with what it had.", name)
                 return

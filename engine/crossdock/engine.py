@@ -228,7 +228,7 @@ class Engine:
 
     async def try_out(self, store: StoreConfig) -> Access | CrossdockError:
         """Signs in with settings that may not stand in the configuration yet; nothing is kept of it."""
-        return await self._access(store)
+        return await self._proved(store, await self._access(store))
 
     async def _access(self, store: StoreConfig) -> Access | CrossdockError:
         try:

@@ -47,11 +47,13 @@ class BigCommerce(Connector[BigCommerceSettings]):
 
     name, title, Settings = "bigcommerce", "BigCommerce", BigCommerceSettings
     setup_steps = (
-        "In BigCommerce's control panel, open Settings › Store-level API accounts and choose Create API account.",
-        "Choose the kind V2/V3 API token, and give it a name, such as crossdock.",
-        "Under OAuth scopes, set Orders to modify, Products to read-only, and Information & settings to read-only. "
-        "Scopes can't be added later: a new account would be needed.",
-        "Save. BigCommerce shows the API Path, the Client ID and the Access Token this once: copy all three here.",
+        "Sign in to the store's control panel as its owner, or as a user who may create API accounts.",
+        "Open Settings › Store-level API accounts and click Create API account.",
+        "Choose V2/V3 API token as the token type, and a name that tells what it is for, such as crossdock.",
+        "Under OAuth scopes, set Information & Settings to read-only and Orders to modify, and leave the rest at None. "
+        "Scopes can't be changed later; read-only Orders are enough where write-back is off.",
+        "Click Save. The Client ID, the Access token and the API path are shown once: copy them from there into the "
+        "fields below. The Client secret isn't needed.",
     )
 
     def __init__(self, settings: BigCommerceSettings, http: HttpClient) -> None:

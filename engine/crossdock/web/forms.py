@@ -6,17 +6,22 @@ there.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from crossdock.yaml_edit import Written
 from crossdock.yaml_source import Data
 
 Schema: TypeAlias = "Mapping[str, Any]"
-KEPT = "kept as it is"
+DEEPEST = 3  # models inside one another: one may hold itself
+TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})  # as the reader of the file takes it
 
 
 class Kind(StrEnum):
@@ -52,32 +57,55 @@ class Field:
         """A value as the form shows it: never a secret, and nothing for what is the default anyway."""
         if self.kind is Kind.SECRET or value is None:
             return ""
+        if self.kind is Kind.SWITCH:
+            return "true" if str(value).strip().lower() in TRUE else "false"
         if isinstance(value, list):
-            return ", ".join(str(one) for one in value)
-        return "" if isinstance(value, dict) else str(value)
+            return _listed(value)
+        return "" if isinstance(value, dict) else _unescaped(str(value))
 
     @property
     def default_shown(self) -> str:
         """What counts where nothing is written."""
         return self.shown(self.default)
 
-    def value(self, text: str) -> Data:
-        """What a text stands for in `stores.yaml`; None where nothing is to stand there.
+    def value(self, text: str, before: Data = None) -> Written:
+        """What a text stands for in `stores.yaml`, where `before` stood; None where nothing is to stand there.
 
-        A text that holds `${` is meant as it is, not as a reference to something on this machine.
+        A text that holds `${` is meant as it is, not as a reference to something on this machine. What stood in a list
+        before may be one.
         """
         text = text.strip()
         if not text:
-            return None
+            return "" if self.is_required else None
         match self.kind:
             case Kind.SWITCH:
-                return "true" if text in ("true", "on") else "false"
+                return text in ("true", "on")
             case Kind.LIST:
-                return [_plain(part.strip()) for part in text.split(",") if part.strip()]
+                held = before if isinstance(before, list) else []
+                return [part if part in held else _plain(part) for part in _parts(text)]
             case Kind.NUMBER | Kind.CHOICE:
                 return _plain(text)
             case Kind.TEXT | Kind.SECRET:
                 return text.replace("${", "$${")
+
+
+def _listed(values: Sequence[Data]) -> str:
+    """`a, b, "c, d"`."""
+    return ", ".join(_quoted(str(one)) for one in values)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
+
+
+def _parts(text: str) -> list[str]:
+    parts = next(csv.reader([" ".join(text.splitlines())], skipinitialspace=True))
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _unescaped(text: str) -> str:
+    """A text without references as it's meant, and one with them as it is written."""
+    return text.replace("$${", "${") if "${" not in text.replace("$${", "") else text
 
 
 def _plain(text: str) -> Data:
@@ -87,18 +115,29 @@ def _plain(text: str) -> Data:
 
 def fields_of(model: type[BaseModel]) -> tuple[Field, ...]:
     """The fields of a settings model, required ones first. What JSON can't describe is a line of text."""
-    schema = model.model_json_schema()
+    try:
+        schema = model.model_json_schema(schema_generator=_Lenient)
+    except PydanticInvalidForJsonSchema:
+        schema = {}
     found = tuple(_fields(schema, schema.get("$defs", {}), ""))
     return tuple(sorted(found, key=lambda field: not field.is_required))
+
+
+class _Lenient(GenerateJsonSchema):
+    """What JSON can't describe may be anything: a line of text here."""
+
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
+        return {}
 
 
 def _fields(schema: Schema, definitions: Schema, prefix: str) -> Iterator[Field]:
     required = schema.get("required", ())
     for name, written in schema.get("properties", {}).items():
         described = _resolved(written, definitions)
-        if described.get("type") == "object" and "properties" in described:
-            yield from _fields(described, definitions, f"{prefix}{name}.")
-            continue
+        if described.get("type") == "object" or "object" in _item_types(described, definitions):
+            if "properties" in described and prefix.count(".") < DEEPEST:
+                yield from _fields(described, definitions, f"{prefix}{name}.")
+            continue  # what has no fixed form is left to the file
         yield Field(
             name=f"{prefix}{name}",
             label=_label(name),
@@ -109,6 +148,12 @@ def _fields(schema: Schema, definitions: Schema, prefix: str) -> Iterator[Field]
             choices=_choices(described),
             example=str(next(iter(described.get("examples", ())), "")),
         )
+
+
+def _item_types(schema: Schema, definitions: Schema) -> set[object]:
+    """Of what types the items of a list are."""
+    item = _resolved(schema["items"], definitions) if isinstance(schema.get("items"), Mapping) else {}
+    return {branch.get("type") for branch in (item, *item.get("anyOf", ()))}
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
 
 from aiohttp import web
 
+from crossdock.clock import span
 from crossdock.config import Reading, StoreConfig, read_proposed
+from crossdock.config_sections import NAME
 from crossdock.connector import Access, AnyConnector
-from crossdock.errors import CrossdockError, Mistake
+from crossdock.engine import StoreReport
+from crossdock.errors import ConfigError, CrossdockError, UnreachableError
+from crossdock.state import StoreState
 from crossdock.state.shipments import UNFINISHED
-from crossdock.stores_file import SECRETS, StoreFile
+from crossdock.stores_file import SECRETS, StoreFile, secret_file
+from crossdock.timetable import next_run
 from crossdock.web.forms import Field, Kind, fields_of
 from crossdock.web.order import Form, text_of
 from crossdock.web.shell import counted, page, redirect
 from crossdock.web.site import SITE, Site
-from crossdock.yaml_source import Data
+from crossdock.yaml_edit import ABSENT, Patch, Written
+from crossdock.yaml_source import Data, written
 
 AT = "/settings/integrations"
+TRY_S = 60.0  # for a person who waits for the answer
 
 OWN = (
     Field(name="label", label="Name", help="As people see it; may change.", kind=Kind.TEXT, is_required=False),
@@ -49,6 +60,7 @@ class Shown:
     field: Field
     key: str
     value: str
+    was: str = ""
     wrong: str = ""
     is_kept: bool = False
 
@@ -61,25 +73,36 @@ class Draft:
     connector: type[AnyConnector]
     is_new: bool
     file: StoreFile
-    values: Mapping[tuple[str, ...], Data]
+    values: Mapping[tuple[str, ...], Written]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def in_file(self, *, with_secrets: bool) -> StoreFile:
         """The file with this store in it; its new secrets by reference, or in full, to be tried out in memory."""
-        changed = self.file
-        if self.is_new:
-            changed = changed.with_value(("stores", self.name), {"connector": self.connector.name})
+        patch: dict[str, Patch] = {"connector": self.connector.name} if self.is_new else {}
         for where, value in self.values.items():
-            at = ("stores", self.name, *where)
-            changed = changed.without(at) if value is None else changed.with_value(at, value)
+            _set(patch, where, ABSENT if value is None else value)
         for key, secret in self.secrets.items():
-            value = secret.replace("${", "$${") if with_secrets else f"${{file:{SECRETS}/{self.name}.{key}}}"
-            changed = changed.with_value(("stores", self.name, "settings", *key.split(".")), value)
-        return changed
+            reference = f"${{file:{SECRETS}/{secret_file(self.name, key)}}}"
+            _set(patch, ("settings", *key.split(".")), secret.replace("${", "$${") if with_secrets else reference)
+        return self.file.with_store(self.name, patch) if patch else self.file
+
+
+TYPED: web.AppKey[OrderedDict[str, Mapping[str, str]]] = web.AppKey("typed", OrderedDict)
+"""Secrets that were typed and aren't saved yet, by what the form knows them by: it never shows them again."""
+MOST_TYPED = 50  # forms
+
+
+def _set(patch: dict[str, Patch], where: tuple[str, ...], value: Patch) -> None:
+    for key in where[:-1]:
+        inner = patch.setdefault(key, {})
+        assert isinstance(inner, dict)
+        patch = inner
+    patch[where[-1]] = value
 
 
 def add_settings(app: web.Application) -> None:
     """Has the app show and change the stores."""
+    app[TYPED] = OrderedDict()
     app.router.add_get(AT, show_stores)
     app.router.add_get(f"{AT}/new", choose_platform)
     app.router.add_get(f"{AT}/new/{{connector}}", new_store)
@@ -95,20 +118,36 @@ def add_settings(app: web.Application) -> None:
 async def show_stores(request: web.Request) -> web.Response:
     """The stores with their health."""
     site = request.app[SITE]
-    reading = site.reading()
+    reading, now = site.reading(), site.engine.clock.now()
     known = site.engine.config.stores
     broken = {
-        name: [mistake for mistake in reading.mistakes if _is_about(mistake, name)]
+        name: [
+            f"{key}: {words}" if key else words for key, some in mistakes_of(name, reading).items() for words in some
+        ]
         for name in sorted(reading.broken_stores)
     }
     return await page(
         request,
         "integrations.html",
-        reports=await site.engine.stores(),
+        reports=[(one, _next_step(one, now)) for one in await site.engine.stores()],
         broken=broken,
         untouched=[name for name in broken if name not in known],
-        now=site.engine.clock.now(),
     )
+
+
+def _next_step(one: StoreReport, now: datetime) -> str:
+    """What comes next for a store, and whether somebody has to do it."""
+    following = next_run(one.config, one.standing, now)
+    when = "" if following is None else f"in {span(max(following - now, timedelta(0)))}"
+    match one.state:
+        case StoreState.PAUSED:
+            return "Nothing is imported or written back until it's resumed."
+        case StoreState.NEEDS_CREDENTIALS:
+            return f"Somebody has to help: mend the settings and save. It's tried again {when} anyway."
+        case StoreState.RETRYING:
+            return f"Nothing to do: it's tried again {when}."
+        case StoreState.OK:
+            return f"The next import begins {when}." if one.last_run else "Its first import is about to begin."
 
 
 async def choose_platform(request: web.Request) -> web.Response:
@@ -130,7 +169,7 @@ async def new_store(request: web.Request) -> web.Response:
 async def edit_store(request: web.Request) -> web.Response:
     """The form of a store that there is."""
     site, name = request.app[SITE], request.match_info["store"]
-    file = await asyncio.to_thread(StoreFile.read, site.engine.config.path)
+    file = await _file(site)
     connector = site.plugins.connectors().get(str(file.entry(name).get("connector", "")))
     if connector is None:
         raise web.HTTPNotFound(text=f"{file.path.name} has no store '{name}' whose platform is known here.")
@@ -139,28 +178,36 @@ async def edit_store(request: web.Request) -> web.Response:
 
 async def _form(request: web.Request, site: Site, connector: type[AnyConnector], *, name: str | None) -> web.Response:
     form = await request.post() if request.method == "POST" else None
-    file = await asyncio.to_thread(StoreFile.read, site.engine.config.path)
+    file = await _file(site)
     fields = fields_of(connector.Settings)
     typed = "" if form is None else text_of(form, "name")
-    shown = _shown(fields, file.entry(name) if name else {}, form)
+    entry = file.entry(name) if name else {}
+    fingerprint = file.fingerprint(name or "")
     found: Access | None = None
-    wrong = ""
+    wrong, kept_id, secrets = "", "", dict[str, str]()
     if form is not None:
-        draft = _draft(form, connector, file, name=name or typed)
-        try:
-            trouble = _refusal(file, draft, text_of(form, "fingerprint"))
-            reading = _proposed(site, draft)
-            mistakes = [mistake for mistake in reading.mistakes if _is_about(mistake, draft.name)]
-            shown = [replace(one, wrong=_wrong(one, draft.name, mistakes)) for one in shown]
+        is_news = name is not None and text_of(form, "fingerprint") != fingerprint
+        kept_id, secrets = _secrets(request, form, fields)
+        draft = _draft(form, fields, connector, file, name=name or typed, secrets=secrets)
+        wrong = _refusal(site, file, draft, is_news=is_news, is_edit=name is not None)
+        shown = _shown(fields, entry, form, secrets, is_news=is_news)
+        if not wrong:
+            reading = await asyncio.to_thread(_proposed, site, draft)
+            mistakes = mistakes_of(draft.name, reading)
+            shown = [replace(one, wrong=_wrong(one, mistakes)) for one in shown]
             store = None if reading.config is None else reading.config.stores.get(draft.name)
-            wrong = trouble or _unshown(mistakes, shown, draft.name, store)
+            wrong = _unshown(mistakes, shown, store)
             if not wrong and store is not None:
-                if text_of(form, "do") != "test":
-                    return await _saved(request, site, draft, store)
-                tried = await site.engine.try_out(store)
-                found, wrong = (None, str(tried)) if isinstance(tried, CrossdockError) else (tried, "")
-        except CrossdockError as error:
-            wrong = str(error)
+                try:
+                    if text_of(form, "do") != "test":
+                        saved = await _saved(request, site, draft, store)
+                        request.app[TYPED].pop(kept_id, None)
+                        return saved
+                    found = await _tried(site, store)
+                except CrossdockError as error:
+                    wrong = str(error).removeprefix(f"{draft.name}: ")
+    else:
+        shown = _shown(fields, entry, None, {}, is_news=False)
     return await page(
         request,
         "integration.html",
@@ -171,53 +218,110 @@ async def _form(request: web.Request, site: Site, connector: type[AnyConnector],
         typed_name=typed,
         own=[one for one in shown if not one.key.startswith("settings.")],
         own_settings=[one for one in shown if one.key.startswith("settings.")],
-        fingerprint=file.fingerprint(name or typed) if form is None or not wrong else text_of(form, "fingerprint"),
+        fingerprint=fingerprint,
+        typed_id=kept_id,
         found=found,
         wrong=wrong,
     )
 
 
-def _shown(fields: tuple[Field, ...], entry: Mapping[str, Data], form: Form | None) -> list[Shown]:
+async def _file(site: Site) -> StoreFile:
+    """The file as it is now; a sentence where it can't be read."""
+    try:
+        return await asyncio.to_thread(StoreFile.read, site.engine.config.path)
+    except ConfigError as error:
+        raise web.HTTPConflict(text=f"Nothing can be changed here until the file can be read. {error}") from error
+
+
+async def _tried(site: Site, store: StoreConfig) -> Access:
+    """What signing in with these settings tells. Raises what went wrong."""
+    try:
+        async with asyncio.timeout(TRY_S):
+            tried = await site.engine.try_out(store)
+    except TimeoutError:
+        raise UnreachableError(
+            f"{store.name}: {store.connector.title} has not answered within {TRY_S:.0f} seconds. Is the address right?"
+        ) from None
+    if isinstance(tried, CrossdockError):
+        raise tried
+    return tried
+
+
+def _secrets(request: web.Request, form: Form, fields: Sequence[Field]) -> tuple[str, dict[str, str]]:
+    """The secrets of a form, those included that were typed into it before, and what it knows them by from now on."""
+    typed, before = request.app[TYPED], text_of(form, "typed")
+    secrets = dict(typed.pop(before, {}))
+    for one in fields:
+        if one.kind is Kind.SECRET and (text := text_of(form, f"settings.{one.name}")):
+            secrets[one.name] = text
+    if not secrets:
+        return "", {}
+    kept_id = token_urlsafe(16)
+    typed[kept_id] = secrets
+    if len(typed) > MOST_TYPED:
+        typed.popitem(last=False)
+    return kept_id, secrets
+
+
+def _shown(
+    fields: Sequence[Field], entry: Mapping[str, Data], form: Form | None, secrets: Mapping[str, str], *, is_news: bool
+) -> list[Shown]:
+    """The fields with what stands in the file, or with what was typed.
+
+    After news of the file, what wasn't typed is as it is there now, and what was is marked where both have changed.
+    """
     shown = []
     for key, one in [(f"settings.{one.name}", one) for one in fields] + [(one.name, one) for one in OWN]:
         kept = _value_at(dict(entry), key)
-        value = one.shown(kept) or (one.default_shown if one.kind is Kind.SWITCH else "")
-        if form is not None and one.kind is Kind.SWITCH:
-            value = "true" if text_of(form, key) else "false"
-        elif form is not None and one.kind is not Kind.SECRET:
-            value = text_of(form, key)
-        shown.append(Shown(one, key, value, is_kept=one.kind is Kind.SECRET and kept is not None))
+        now = one.shown(kept) or (one.default_shown if one.kind is Kind.SWITCH else "")
+        value, wrong = now, ""
+        if form is not None and one.kind is not Kind.SECRET:
+            value, was = _typed(one, form, key), text_of(form, f"was-{key}")
+            if is_news and value == was:
+                value = now
+            elif is_news and now not in (was, value):
+                wrong = f"Somebody has made this “{now}” meanwhile." if now else "Somebody has emptied this meanwhile."
+        is_kept = one.kind is Kind.SECRET and (kept is not None or one.name in secrets)
+        shown.append(Shown(one, key, value, now, wrong, is_kept))
     return shown
 
 
-def _draft(form: Form, connector: type[AnyConnector], file: StoreFile, *, name: str) -> Draft:
+def _typed(one: Field, form: Form, key: str) -> str:
+    text = text_of(form, key)
+    return ("true" if text else "false") if one.kind is Kind.SWITCH else text
+
+
+def _draft(
+    form: Form,
+    fields: Sequence[Field],
+    connector: type[AnyConnector],
+    file: StoreFile,
+    *,
+    name: str,
+    secrets: Mapping[str, str],
+) -> Draft:
     """What the form says beside what stands in the file already; what is as it was is left alone."""
-    entry, values, secrets = file.entry(name), dict[tuple[str, ...], Data](), dict[str, str]()
-    for one in fields_of(connector.Settings):
-        where, text = ("settings", *one.where), text_of(form, f"settings.{one.name}")
+    entry, values = file.entry(name), dict[tuple[str, ...], Written]()
+    for key, one in [(f"settings.{one.name}", one) for one in fields] + [(one.name, one) for one in OWN]:
+        where = tuple(key.split("."))
         if one.kind is Kind.SECRET:
-            if text:
-                secrets[one.name] = text
-        elif (change := _change(one, entry, where, text)) is not _AS_IT_IS:
+            if one.is_required and one.name not in secrets and _value_at(dict(entry), key) is None:
+                values[where] = ""
+        elif (change := _change(one, entry, where, form)) is not _AS_IT_IS:
             values[where] = change
-    for one in OWN:
-        if (change := _change(one, entry, one.where, text_of(form, one.name))) is not _AS_IT_IS:
-            values[one.where] = change
     return Draft(name=name, connector=connector, is_new=not entry, file=file, values=values, secrets=secrets)
 
 
 _AS_IT_IS: Data = "\0"  # no text of a form
 
 
-def _change(one: Field, entry: Mapping[str, Data], where: tuple[str, ...], text: str) -> Data:
-    kept = _value_at(dict(entry), ".".join(where))
-    if one.kind is Kind.SWITCH:
-        text = "true" if text else "false"
-        if text == (one.shown(kept) or one.default_shown):
-            return _AS_IT_IS
-    if text == one.shown(kept):
+def _change(one: Field, entry: Mapping[str, Data], where: tuple[str, ...], form: Form) -> Written:
+    key = ".".join(where)
+    kept, text = _value_at(dict(entry), key), _typed(one, form, key)
+    is_lacking = one.is_required and not text
+    if not is_lacking and text == (one.shown(kept) or (one.default_shown if one.kind is Kind.SWITCH else "")):
         return _AS_IT_IS
-    return one.value(text)
+    return one.value(text, kept)
 
 
 def _value_at(entry: Data, key: str) -> Data:
@@ -228,19 +332,22 @@ def _value_at(entry: Data, key: str) -> Data:
     return entry
 
 
-def _refusal(file: StoreFile, draft: Draft, fingerprint: str) -> str:
+def _refusal(site: Site, file: StoreFile, draft: Draft, *, is_news: bool, is_edit: bool) -> str:
     """Why the form can't be taken as it is, beside what is wrong in its fields."""
-    if not draft.name:
-        return "Store: give it a short name, such as acme-au."
-    if draft.is_new and fingerprint and fingerprint != StoreFile(file.path, "").fingerprint(draft.name):
-        return f"Somebody has removed {draft.name} meanwhile. Look at the list of integrations."
-    if not draft.is_new and fingerprint == StoreFile(file.path, "").fingerprint(draft.name):
-        return f"Store: there is a store named '{draft.name}' already; choose another name."
-    if not draft.is_new and fingerprint != file.fingerprint(draft.name):
+    if is_news:
         return (
-            f"{draft.name} was changed in {file.path.name} since this form was opened. Nothing was saved: open it "
-            "anew, look at what has changed, and change the rest again."
+            f"{draft.name} was changed in {file.path.name} since this form was opened, so nothing was saved. What you"
+            " typed is still here, and the rest is as it is now: look at it, and save again."
         )
+    if is_edit:
+        return ""
+    if not re.fullmatch(NAME, draft.name) or draft.name == "new":
+        return (
+            "Store: give it a short name, such as acme-au: at most 63 lower-case letters, digits and . _ -, beginning"
+            " with a letter or digit; and not 'new'."
+        )
+    if draft.name in file.stores:
+        return f"Store: there is a store named '{draft.name}' already; choose another name."
     return ""
 
 
@@ -250,19 +357,29 @@ def _proposed(site: Site, draft: Draft) -> Reading:
     return read_proposed(config.path, text, plugins.connectors(), plugins.carriers(), broken_plugins=plugins.reasons())
 
 
-def _is_about(mistake: Mistake, name: str) -> bool:
-    return mistake.path == f"stores.{name}" or mistake.path.startswith((f"stores.{name}.", f"stores.{name}["))
+def mistakes_of(store: str, reading: Reading) -> dict[str, list[str]]:
+    """What is wrong with a store, by the key in its entry, such as `settings.api_path`; "" is the entry itself."""
+    own = written(("stores", store))
+    longer = [other for name in reading.broken_stores if (other := written(("stores", name))).startswith(f"{own}.")]
+    found: dict[str, list[str]] = {}
+    for mistake in reading.mistakes:
+        if _lies_in(mistake.path, own) and not any(_lies_in(mistake.path, other) for other in longer):
+            found.setdefault(mistake.path[len(own) :].lstrip("."), []).append(mistake.message)
+    return found
 
 
-def _wrong(shown: Shown, name: str, mistakes: list[Mistake]) -> str:
-    at = f"stores.{name}.{shown.key}"
-    return " ".join(one.message for one in mistakes if one.path == at or one.path.startswith((f"{at}[", f"{at}.")))
+def _lies_in(path: str, place: str) -> bool:
+    return path == place or path.startswith((f"{place}.", f"{place}["))
 
 
-def _unshown(mistakes: list[Mistake], shown: list[Shown], name: str, store: StoreConfig | None) -> str:
+def _wrong(shown: Shown, mistakes: Mapping[str, Sequence[str]]) -> str:
+    return " ".join(words for key, some in mistakes.items() if _lies_in(key, shown.key) for words in some)
+
+
+def _unshown(mistakes: Mapping[str, Sequence[str]], shown: Sequence[Shown], store: StoreConfig | None) -> str:
     """What is to be said above the form: that something is wrong in it, and what no field shows."""
-    keys = tuple(f"stores.{name}.{one.key}" for one in shown)
-    rest = [one.message for one in mistakes if not one.path.startswith(keys)]
+    fields = [one.key for one in shown]
+    rest = [words for key, some in mistakes.items() if not any(_lies_in(key, one) for one in fields) for words in some]
     if rest:
         return " ".join(rest)
     if mistakes:
@@ -273,9 +390,11 @@ def _unshown(mistakes: list[Mistake], shown: list[Shown], name: str, store: Stor
 
 
 async def _saved(request: web.Request, site: Site, draft: Draft, store: StoreConfig) -> web.Response:
-    file = draft.in_file(with_secrets=False)
-    secrets = {f"{draft.name}.{key}": secret for key, secret in draft.secrets.items()}
-    await asyncio.to_thread(file.save, secrets)
+    def write() -> None:
+        secrets = {secret_file(draft.name, key): secret for key, secret in draft.secrets.items()}
+        draft.in_file(with_secrets=False).save(secrets)
+
+    await asyncio.to_thread(write)
     await site.reload()
     said = f"{store.label} is saved." + (" Its first import begins now." if draft.is_new else "")
     return redirect(request, AT, said=said)
@@ -301,8 +420,8 @@ async def ask_to_remove(request: web.Request) -> web.Response:
     """What removing a store means, before it's done."""
     site, name = request.app[SITE], request.match_info["store"]
     told = (await site.engine.state.writeback_counts()).get(name, {})
-    file = await asyncio.to_thread(StoreFile.read, site.engine.config.path)
-    if not file.entry(name):
+    file = await _file(site)
+    if name not in file.stores:
         raise web.HTTPNotFound(text=f"{file.path.name} has no store '{name}'.")
     unfinished = sum(told.get(state, 0) for state in UNFINISHED)
     words = counted(unfinished, "shipment") if unfinished else ""
@@ -313,8 +432,12 @@ async def remove(request: web.Request) -> web.Response:
     """Takes a store out of the file; its orders stay."""
     site, name = request.app[SITE], request.match_info["store"]
 
+    file = await _file(site)
+
     def taken_out() -> None:
-        StoreFile.read(site.engine.config.path).without(("stores", name)).save({})
+        left = file.without_store(name)
+        left.save({})
+        left.forget_secrets(name)
 
     await asyncio.to_thread(taken_out)
     await site.reload()
