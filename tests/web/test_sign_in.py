@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import aiohttp
 import pytest
 from aiohttp import web
-from crossdock.config import EngineConfig, load
-from crossdock.errors import ConfigError, UsageError
+from crossdock.config import EngineConfig, read
+from crossdock.errors import CredentialsError, UsageError
 from crossdock.web import guards
 from crossdock.web.access import FREE_GUESSES, Keys, read_keys, write_keys
 from crossdock.web.app import add_pages
 from crossdock.web.guards import GUARD, Guard, add_headers, refuse_open_door
 from crossdock.web.site import Site
-from support.bench import Bench
+from support.bench import CHANGES, STORE, Bench
 from support.site import WELL, Browser, site_over
 
 WORDS = "correct horse battery"
@@ -113,15 +113,14 @@ async def test_no_spelling_of_a_path_passes_by_the_guard(locked: Browser, orders
     assert str(orders[0]) not in answer
 
 
-async def test_a_stranger_is_told_nothing_of_what_goes_on(locked: Browser, bench: Bench) -> None:
-    bench.store.faults.add("status", times=None, status=401)
-    for _ in range(2):
-        await locked.engine.import_store("acme")
-    await sign_in(locked)
-    shown = await locked.get("/shipments")
-    assert 'class="banner"' in shown, "there is something to tell"
-    locked.client.cookie_jar.clear()
-    assert 'class="banner"' not in await locked.get("/sign-in")
+async def test_a_stranger_is_told_nothing_of_what_goes_on(bench: Bench, password_file: Path) -> None:
+    bench.settings["access_token"] = "x" * 31
+    async with site_over(bench, password_file=password_file) as browser:
+        for _ in range(2):
+            with pytest.raises(CredentialsError):
+                await browser.engine.import_store(STORE, CHANGES)
+        assert 'class="banner"' not in await browser.get("/sign-in")
+        assert 'class="banner"' in await sign_in(browser), "there is something to tell"
 
 
 async def test_whoever_is_signed_in_is_not_asked_again(locked: Browser) -> None:
@@ -155,31 +154,31 @@ async def test_a_new_token_ends_no_session(locked: Browser, bench: Bench, passwo
     assert await is_let_in(locked)
 
 
-@pytest.mark.parametrize("spoil", ["opened", "removed", "garbage"])
+def opened(file: Path) -> None:
+    file.chmod(0o644)
+
+
+def garbled(file: Path) -> None:
+    file.write_text("{", encoding="utf-8")
+
+
+@pytest.mark.parametrize("spoil", [opened, garbled, Path.unlink], ids=["opened", "garbled", "removed"])
 async def test_while_the_file_cant_be_trusted_nobody_comes_in_and_the_log_says_why_once(
-    locked: Browser, password_file: Path, spoil: str, caplog: pytest.LogCaptureFixture
+    locked: Browser, password_file: Path, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     await sign_in(locked)
-    kept = password_file.read_bytes()
-    match spoil:
-        case "opened":
-            password_file.chmod(0o644)
-        case "removed":
-            password_file.unlink()
-        case "garbage":
-            password_file.write_text("{")
+    kept = read_keys(password_file)
+    spoil(password_file)
     for _ in range(2):
         await locked.get("/shipments")
         assert locked.status == 503
         assert str(password_file) not in locked.text
     await locked.api("GET", "/stores", Authorization="Bearer x")
     assert locked.status == 503
-    told = [record.getMessage() for record in caplog.records if record.name == "crossdock.web"]
-    assert len(told) == 1
-    assert str(password_file) in told[0]
-    password_file.unlink(missing_ok=True)
-    write_keys(password_file, Keys())
-    password_file.write_bytes(kept)
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "crossdock.web"]
+    assert told.startswith("nobody can sign in until this is mended: ")
+    assert str(password_file) in told
+    write_keys(password_file, kept)
     assert await is_let_in(locked)
 
 
@@ -187,9 +186,11 @@ async def test_a_cookie_that_was_signed_out_is_worth_nothing(locked: Browser) ->
     await sign_in(locked)
     (stolen,) = [cookie.value for cookie in locked.client.cookie_jar]
     await locked.send("/sign-out")
-    async with aiohttp.ClientSession(cookies={"crossdock": stolen}) as thief:
-        async with thief.get(f"{locked.address}/shipments", allow_redirects=False) as answer:
-            assert answer.status == 303
+    async with (
+        aiohttp.ClientSession(cookies={"crossdock": stolen}) as thief,
+        thief.get(f"{locked.address}/shipments", allow_redirects=False) as answer,
+    ):
+        assert answer.status == 303
 
 
 async def test_a_form_of_an_ended_session_is_not_done(locked: Browser, bench: Bench) -> None:
@@ -365,7 +366,7 @@ async def test_behind_a_path_signing_in_leads_back_under_it(
 async def test_listening_to_the_network_addresses_lead_here_and_other_names_dont(
     bench: Bench, orders: list[int]
 ) -> None:
-    async with site_over(bench, host="0.0.0.0") as browser:  # noqa: S104 -- it's told so; it listens on loopback
+    async with site_over(bench, host="0.0.0.0") as browser:
         for host, status in (
             ("192.168.1.20:8420", 200),
             ("[fe80::1]:8420", 200),
@@ -412,49 +413,50 @@ def test_what_a_proxy_shows_to_others_needs_a_password_too(url: str, password_fi
 def test_a_public_address_is_brought_to_one_form_or_refused(tmp_path: Path, written: str, normal: str | None) -> None:
     file = tmp_path / "stores.yaml"
     file.write_text(f"engine: {{web: {{url: '{written}', password_file: keys}}}}\n", encoding="utf-8")
-    with pytest.raises(ConfigError) as refused:  # there's no store in it
-        load(file, {})
-    complaints = [str(mistake) for mistake in refused.value.mistakes if "engine.web.url" in str(mistake)]
+    reading = read(file, {})
+    complaints = [str(mistake) for mistake in reading.mistakes if "engine.web.url" in str(mistake)]
     if normal is None:
         (complaint,) = complaints
         assert "should be the page's public address, such as https://example.com/crossdock/" in complaint
         assert "secret" not in complaint
     else:
-        assert complaints == []
+        assert reading.config is not None
+        assert reading.config.engine.web_url == normal
+        assert reading.config.engine.web_password_file == tmp_path / "keys"
 
 
 # --- bounds ---------------------------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def house() -> AsyncIterator[tuple[str, int, asyncio.Event]]:
-    """A guarded page that answers once it's told to, behind the doorway; where it listens, and what tells it."""
-    go_on = asyncio.Event()
+async def house() -> AsyncIterator[tuple[str, int, asyncio.Event, asyncio.Event]]:
+    """A guarded page that answers once it's told to, behind the doorway: where, whether it's asked, and what tells."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait(_: web.Request) -> web.Response:
+        begun.set()
         await go_on.wait()
         return web.Response(text="here")
+
+    async def paper(_: web.Request) -> web.Response:
+        return web.Response(body=b"%PDF-", content_type="application/pdf")
 
     guard = Guard("127.0.0.1", None, None)
     app = web.Application(middlewares=[guard.middleware])
     app[GUARD] = guard
     app.on_response_prepare.append(add_headers)
     app.router.add_get("/wait", wait)
-    app.router.add_get("/paper.pdf", lambda _: _pdf())
+    app.router.add_get("/paper.pdf", paper)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     assert runner.server is not None
     listening = await asyncio.get_running_loop().create_server(guard.doorway(runner.server), "127.0.0.1", 0)
     host, port = listening.sockets[0].getsockname()
     try:
-        yield host, port, go_on
+        yield host, port, begun, go_on
     finally:
         listening.close()
         await runner.cleanup()
-
-
-async def _pdf() -> web.Response:
-    return web.Response(body=b"%PDF-", content_type="application/pdf")
 
 
 async def test_where_there_are_too_many_connections_the_oldest_that_is_idle_makes_room(
@@ -462,9 +464,10 @@ async def test_where_there_are_too_many_connections_the_oldest_that_is_idle_make
 ) -> None:
     monkeypatch.setattr(guards, "MOST_CONNECTIONS", 3)
     asking = b"GET /wait HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    async with asyncio.timeout(LONG_ENOUGH_S), house() as (host, port, go_on):
+    async with asyncio.timeout(LONG_ENOUGH_S), house() as (host, port, begun, go_on):
         busy, telling = await asyncio.open_connection(host, port)
         telling.write(asking)
+        await begun.wait()
         silent = [await asyncio.open_connection(host, port) for _ in range(2)]
         late, asked = await asyncio.open_connection(host, port)
         asked.write(asking)
@@ -480,7 +483,7 @@ async def test_where_there_are_too_many_connections_the_oldest_that_is_idle_make
 
 async def test_a_crowd_of_silent_connections_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "MOST_CONNECTIONS", 20)
-    async with asyncio.timeout(LONG_ENOUGH_S), house() as (host, port, go_on):
+    async with asyncio.timeout(LONG_ENOUGH_S), house() as (host, port, _, go_on):
         go_on.set()
         crowd = [await asyncio.open_connection(host, port) for _ in range(100)]
         async with aiohttp.ClientSession() as client, client.get(f"http://{host}:{port}/wait") as answer:
@@ -491,13 +494,12 @@ async def test_a_crowd_of_silent_connections_keeps_nobody_out(monkeypatch: pytes
 
 async def test_requests_that_are_too_many_are_told_so_and_the_others_get_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "MOST_AT_ONCE", 1)
-    async with asyncio.timeout(LONG_ENOUGH_S), house() as (host, port, go_on), aiohttp.ClientSession() as client:
+    async with asyncio.timeout(LONG_ENOUGH_S), house() as (host, port, begun, go_on), aiohttp.ClientSession() as client:
         address = f"http://{host}:{port}/wait"
         first = asyncio.create_task(client.get(address))
-        while True:  # until the first is at work
-            second = await client.get(address)
-            if second.status == 503:
-                break
+        await begun.wait()
+        second = await client.get(address)
+        assert second.status == 503
         assert await second.text() == "crossdock is busy with other requests; try again in a moment."
         assert second.headers["Retry-After"] == "5"
         go_on.set()
@@ -505,18 +507,17 @@ async def test_requests_that_are_too_many_are_told_so_and_the_others_get_done(mo
 
 
 async def test_papers_can_be_shown_by_a_browsers_own_viewer() -> None:
-    async with house() as (host, port, _), aiohttp.ClientSession() as client:
-        async with client.get(f"http://{host}:{port}/paper.pdf") as answer:
-            assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
-
-
-def headers_of(answer: aiohttp.ClientResponse) -> dict[str, Any]:
-    return {name: answer.headers.get(name) for name in guards.HEADERS}
+    async with (
+        house() as (host, port, _, _),
+        aiohttp.ClientSession() as client,
+        client.get(f"http://{host}:{port}/paper.pdf") as answer,
+    ):
+        assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", ["/shipments", "/sign-in", "/none", "/healthz", "/api/v1/stores"])
 async def test_every_answer_says_what_it_is_not_for_refusals_too(locked: Browser, path: str) -> None:
     async with locked.client.get(locked.address + path, allow_redirects=False) as answer:
-        assert headers_of(answer) == guards.HEADERS
+        assert {name: answer.headers.get(name) for name in guards.HEADERS} == guards.HEADERS
         assert answer.headers["Content-Security-Policy"] == guards.POLICY
