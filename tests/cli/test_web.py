@@ -164,6 +164,8 @@ def test_a_file_that_others_can_read_is_refused_before_anybody_types(named: Desk
     told(named, WORDS.encode())
     path = named.folder / "keys"
     path.chmod(0o644)
+    code, shown = typed_in_a_terminal(named, WORDS, WORDS)
+    assert (code, "Password" in shown) == (2, False)
     ran = told(named, b"")
     assert ran == Ran(2, "", f"{path} is open to other users (mode 0644): run  chmod 600 {path}\n")
 

@@ -22,6 +22,7 @@ from crossdock.web.guards import GUARD, Guard, add_headers, refuse_open_door
 from crossdock.web.site import Site
 from support.bench import CHANGES, STORE, Bench
 from support.site import WELL, Browser, site_over
+from yarl import URL
 
 WORDS = "correct horse battery"
 LONG_ENOUGH_S = 20.0
@@ -62,6 +63,21 @@ async def raw(browser: Browser, *lines: str | bytes, body: bytes = b"") -> str:
             return (await reader.read()).decode()
     finally:
         writer.close()
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[tuple[str, int]]:
+    """Where an application listens, behind the doorway if it has a guard."""
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    assert runner.server is not None
+    enter = app[GUARD].doorway(runner.server) if GUARD in app else runner.server
+    listening = await asyncio.get_running_loop().create_server(enter, "127.0.0.1", 0)
+    try:
+        yield listening.sockets[0].getsockname()
+    finally:
+        listening.close()
+        await runner.cleanup()
 
 
 def status_of(answer: str) -> int:
@@ -113,6 +129,22 @@ async def test_no_spelling_of_a_path_passes_by_the_guard(locked: Browser, orders
     assert str(orders[0]) not in answer
 
 
+@pytest.mark.parametrize("path", ["/sign-inside", "/static%2Fx/inside", "/api%2Fv1/inside", "/sign-in%2Fx/inside"])
+async def test_a_page_of_any_name_and_spelling_is_guarded(password_file: Path, path: str) -> None:
+    async def inside(_: web.Request) -> web.Response:
+        return web.Response(text="what goes on inside")
+
+    guard = Guard("127.0.0.1", None, password_file)
+    app = web.Application(middlewares=[guard.middleware])
+    app.router.add_get("/sign-inside", inside)
+    app.router.add_get("/{any}/inside", inside)
+    async with served(app) as (host, port), aiohttp.ClientSession() as client:
+        address = URL(f"http://{host}:{port}{path}", encoded=True)
+        async with client.get(address, allow_redirects=False) as answer:
+            assert answer.status == 303
+            assert "inside" not in await answer.text()
+
+
 async def test_a_stranger_is_told_nothing_of_what_goes_on(bench: Bench, password_file: Path) -> None:
     bench.settings["access_token"] = "x" * 31
     async with site_over(bench, password_file=password_file) as browser:
@@ -120,6 +152,9 @@ async def test_a_stranger_is_told_nothing_of_what_goes_on(bench: Bench, password
             with pytest.raises(CredentialsError):
                 await browser.engine.import_store(STORE, CHANGES)
         assert 'class="banner"' not in await browser.get("/sign-in")
+        for headers in ({"Host": "evil.example"}, {}):
+            assert 'class="banner"' not in await browser.send("/import", {}, **headers)
+            assert browser.status == (421 if headers else 401)
         assert 'class="banner"' in await sign_in(browser), "there is something to tell"
 
 
@@ -447,16 +482,8 @@ async def house() -> AsyncIterator[tuple[str, int, asyncio.Event, asyncio.Event]
     app.on_response_prepare.append(add_headers)
     app.router.add_get("/wait", wait)
     app.router.add_get("/paper.pdf", paper)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    assert runner.server is not None
-    listening = await asyncio.get_running_loop().create_server(guard.doorway(runner.server), "127.0.0.1", 0)
-    host, port = listening.sockets[0].getsockname()
-    try:
+    async with served(app) as (host, port):
         yield host, port, begun, go_on
-    finally:
-        listening.close()
-        await runner.cleanup()
 
 
 async def test_where_there_are_too_many_connections_the_oldest_that_is_idle_makes_room(
@@ -494,16 +521,26 @@ async def test_a_crowd_of_silent_connections_keeps_nobody_out(monkeypatch: pytes
 
 async def test_requests_that_are_too_many_are_told_so_and_the_others_get_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "MOST_AT_ONCE", 1)
-    async with asyncio.timeout(LONG_ENOUGH_S), house() as (host, port, begun, go_on), aiohttp.ClientSession() as client:
+    async with (
+        asyncio.timeout(LONG_ENOUGH_S),
+        house() as (host, port, begun, go_on),
+        aiohttp.ClientSession() as client,
+        asyncio.TaskGroup() as group,
+    ):
         address = f"http://{host}:{port}/wait"
-        first = asyncio.create_task(client.get(address))
+        first = group.create_task(status_at(client, address))
         await begun.wait()
-        second = await client.get(address)
-        assert second.status == 503
-        assert await second.text() == "crossdock is busy with other requests; try again in a moment."
-        assert second.headers["Retry-After"] == "5"
+        async with client.get(address) as second:
+            assert second.status == 503
+            assert await second.text() == "crossdock is busy with other requests; try again in a moment."
+            assert second.headers["Retry-After"] == "5"
         go_on.set()
-        assert (await first).status == 200
+        assert await first == 200
+
+
+async def status_at(client: aiohttp.ClientSession, address: str) -> int:
+    async with client.get(address) as answer:
+        return answer.status
 
 
 async def test_papers_can_be_shown_by_a_browsers_own_viewer() -> None:

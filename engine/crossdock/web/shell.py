@@ -19,6 +19,7 @@ from crossdock.clock import ago, span
 from crossdock.model import instant
 from crossdock.state import StoreState
 from crossdock.state.shipments import WriteBackState
+from crossdock.web.guards import LET_IN
 from crossdock.web.site import SESSION, SITE, Site
 
 STATIC = Path(str(files("crossdock.web"))) / "static"
@@ -38,7 +39,9 @@ class Banner:
 async def page(request: web.Request, template: str, /, *, status: int = 200, **values: object) -> web.Response:
     """The page that a template makes, with the shell around it."""
     site = request.app[SITE]
-    shown = {"banners": await _banners(site), "places": PLACES, **_asked(request), **values}
+    is_let_in = request.get(LET_IN, False)  # what goes on in the shop is nobody's business who isn't signed in
+    banners, places = (await _banners(site), PLACES) if is_let_in else ((), ())
+    shown = {"banners": banners, "places": places, **_asked(request), **values}
     return _answer(template, shown, status)
 
 
