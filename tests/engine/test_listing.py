@@ -403,5 +403,6 @@ async def test_orders_of_an_older_database_come_into_their_tabs(tmp_path: Path) 
         assert numbers(await state.listing(ListQuery(tab=Tab.WAITING))) == ["1"]
         assert numbers(await state.listing(ListQuery(tab=Tab.NEW))) == ["2", "3", "4", "5", "6"]
         assert numbers(await state.listing(ListQuery(search="sku-3"))) == ["3"]
+        assert await state.refused() == {"acme": 1}
     finally:
         await state.close()

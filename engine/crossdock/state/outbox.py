@@ -213,7 +213,8 @@ def count_states(db: sqlite3.Connection) -> Mapping[str, Mapping[WriteBackState,
 
 
 def count_refused(db: sqlite3.Connection) -> Mapping[str, int]:
-    return dict(db.execute("select store, count(*) from writebacks where state = 'refused' group by store"))
+    refused = "writebacks indexed by writebacks_refused where state = 'refused'"
+    return dict(db.execute(f"select store, count(*) from {refused} group by store"))
 
 
 def on_the_way(db: sqlite3.Connection, keys: str) -> Iterator[sqlite3.Row]:

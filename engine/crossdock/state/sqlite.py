@@ -551,6 +551,8 @@ def _bring_up_to_date(path: Path, lock: FileLock) -> None:
 
 
 def _is_behind(db: Database, path: Path) -> bool:
+    # Read in this order, since another process may be making the tables now: each comes with the note of its migration.
+    tables = set(db.table_names()) - {schema.migrations_table}
     applied = {migration.name for migration in schema.applied(db)}
     pending = {migration.name for migration in schema.pending(db)}
     unknown = applied - MIGRATION_NAMES
@@ -559,7 +561,7 @@ def _is_behind(db: Database, path: Path) -> bool:
             f"{path}: a newer crossdock has written this database ({max(unknown)}); "
             "install that version again, or put back the backup that it made beside the file."
         )
-    if not applied and db.table_names():
+    if tables and not applied:
         raise DatabaseCorruptError(
             f"{path}: the file holds another program's tables; name another file as engine.database in stores.yaml."
         )

@@ -7,12 +7,14 @@ from datetime import timedelta
 from aiohttp import web
 
 from crossdock.errors import UsageError
-from crossdock.web.chart import chart, days_of
+from crossdock.web.chart import charts
 from crossdock.web.shell import page, path_to
 from crossdock.web.site import SITE
 
 DAYS = 30
 A_PAGE = 50
+MOST_ROWS = 500  # of the table beside the charts, the newest
+MOST_QUOTAS = 20  # stores, those with the least left
 LARGEST_ID = 2**63 - 1
 
 
@@ -32,17 +34,21 @@ async def show_runs(request: web.Request) -> web.Response:
     first = now - timedelta(days=DAYS - 1)
     rows = await engine.state.runs_by_day(first.replace(hour=0, minute=0, second=0), store)
     runs = await engine.state.runs(store=store, before=_number(request.query.get("before")), limit=A_PAGE + 1)
-    days = days_of(rows, first.date(), now.date())
-    latest = await engine.state.last_runs()
+    quotas = [
+        (run.traffic.quota_left, name)
+        for name, run in (await engine.state.last_runs()).items()
+        if run.traffic.quota_left is not None and name in engine.config.stores and store in (None, name)
+    ]
     return await page(
         request,
         "runs.html",
         store=store,
         stores=engine.config.stores,
-        chart=chart(days),
-        days=[day for day in reversed(days) if day.orders or day.failed],
-        by_store=list(reversed(rows)),
-        quotas={name: run.traffic.quota_left for name, run in latest.items() if run.traffic.quota_left is not None},
+        labels={name: one.label for name, one in engine.config.stores.items()},
+        charts=charts(rows, first.date(), now.date()),
+        rows=rows[::-1][:MOST_ROWS],
+        left_out=max(0, len(rows) - MOST_ROWS),
+        quotas=sorted(quotas)[:MOST_QUOTAS],
         runs=runs[:A_PAGE],
         older=path_to("runs", store=store, before=runs[A_PAGE - 1].id) if len(runs) > A_PAGE else "",
     )
