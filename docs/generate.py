@@ -86,7 +86,16 @@ def commands() -> dict[str, click.Command]:
     context = click.Context(command_line, obj=Session())
     names = command_line.list_commands(context)
     found = {name: command_line.get_command(context, name) for name in names}
-    return {name: command for name, command in found.items() if command is not None}
+    return {
+        called: command
+        for name, group in found.items()
+        if group is not None
+        for called, command in [(name, group), *((f"{name} {part}", one) for part, one in _parts(group).items())]
+    }
+
+
+def _parts(command: click.Command) -> Mapping[str, click.Command]:
+    return command.commands if isinstance(command, click.Group) else {}
 
 
 def global_options() -> str:
@@ -287,6 +296,7 @@ MEANINGS = {
     "set_asides.error": "what could not be understood: a field and what was expected, no buyer's value",
     "set_asides.raw": "JSON as the platform sent it, compressed by zlib; empty once it was erased",
     "set_asides.seen_at": "when crossdock first saved this raw",
+    "country": "of `ship_to`, by which lists are narrowed",
     "shipment": "`shipments.id`",
     "shipment_lines.quantity": "how many units of it",
     "shipments.sets_aside": "1 if the goods wait to be collected",
@@ -321,10 +331,10 @@ def database() -> Iterator[sqlite3.Connection]:
 def table(name: str) -> str:
     with database() as connection:
         (statement,) = connection.execute("select sql from sqlite_master where name = ?", (name,)).fetchone()
-        columns = connection.execute(f"pragma table_info({name})").fetchall()
+        columns = connection.execute(f"pragma table_xinfo({name})").fetchall()
     comments = {found[1]: found[2] for found in re.finditer(r"^\s*(\w+) [^\n]*?-- (.+)$", statement, re.MULTILINE)}
     rows = []
-    for _, column, kind, needed, _, in_key in columns:
+    for _, column, kind, needed, _, in_key, _ in columns:
         words = comments.get(column) or MEANINGS.get(f"{name}.{column}") or MEANINGS.get(column, "")
         rows.append((f"`{column}`", f"{kind.lower()}{'' if needed or in_key else ', may be null'}", words))
     return _table(("column", "kind", "meaning"), rows)

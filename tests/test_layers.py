@@ -15,7 +15,7 @@ PLUGINS = ROOT.parent.parent / "plugins"
 ROWS = (
     "errors model shipment clock threads turns logs systemd loopwatch",
     "state",
-    "http connector carrier hooks events",
+    "http connector carrier hooks events spreadsheet",
     "yaml_source references plain_words config_sections config yaml_edit stores_file plugins asking",
     "boundary connections standing matching printers",
     "importing explaining shipping writeback papers",

@@ -182,6 +182,12 @@ class Connector(ABC, Generic[SettingsT_co]):
         del settings
         return HttpOptions()
 
+    @classmethod
+    def order_page(cls, settings: Any, order_id: str) -> str | None:
+        """Where people see this order in the store's own back office, an https address; None where that isn't known."""
+        del settings, order_id
+        return None
+
     @abstractmethod
     async def account(self) -> Account:
         """Which account the settings lead to, in one request. Raises ConnectorError."""

@@ -343,6 +343,16 @@ class Engine:
             aside=await self._explanation.why_aside(store, stored.order.id),
         )
 
+    def order_page(self, name: str, order_id: str) -> str | None:
+        """Where people see an order in the store's own back office, or None where that isn't known."""
+        store = self.store(name)
+        try:
+            found = store.connector.order_page(store.settings, order_id)
+        except Exception:  # a plugin's fault costs the link, not the order's page
+            log.exception("%s: %s can't tell where its order's page is", name, store.connector.title)
+            return None
+        return found if isinstance(found, str) and found.startswith(("https://", "http://")) else None
+
     async def set_asides(self, name: str) -> Sequence[kept.KeptSetAside]:
         """The orders of a store that could not be understood."""
         return await self.state.set_asides(name)

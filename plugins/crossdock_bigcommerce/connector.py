@@ -31,7 +31,7 @@ from crossdock import (
 from crossdock_bigcommerce import shipments, statuses
 from crossdock_bigcommerce.api import Api, CarrierRefusedError, Listed, http_options
 from crossdock_bigcommerce.changes import Walk
-from crossdock_bigcommerce.settings import BigCommerceSettings
+from crossdock_bigcommerce.settings import PLATFORM, BigCommerceSettings
 from crossdock_bigcommerce.values import WireError, identifier, things
 from crossdock_bigcommerce.wire import account_from_wire, grams_of, needs_products, order_from_wire, skip_reason
 
@@ -65,6 +65,13 @@ class BigCommerce(Connector[BigCommerceSettings]):
     @classmethod
     def http_options(cls, settings: BigCommerceSettings) -> HttpOptions:
         return http_options(settings)
+
+    @classmethod
+    def order_page(cls, settings: BigCommerceSettings, order_id: str) -> str | None:
+        """The order in the control panel, which every store has at its permanent address."""
+        if not settings.base_url.startswith(PLATFORM):
+            return None  # a simulated store has no control panel
+        return f"https://store-{settings.store_hash}.mybigcommerce.com/manage/orders/{order_id}"
 
     async def account(self) -> Account:
         """The store as `/v2/store` describes it. Raises ActionNeededError for a unit of weight that isn't known."""

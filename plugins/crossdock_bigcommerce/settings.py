@@ -13,7 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from crossdock_bigcommerce import statuses
 
-EXAMPLE = "https://api.bigcommerce.com/stores/abc123/v3/"
+PLATFORM = "https://api.bigcommerce.com/stores/"
+EXAMPLE = f"{PLATFORM}abc123/v3/"
 SHIPPED_STATUSES = (2, 10)
 
 _HASH = r"[A-Za-z0-9]{2,40}"
@@ -178,12 +179,12 @@ def normal_api_path(value: str) -> str:
     if not written.isascii() or not written.isprintable() or any(sign in written for sign in " \"'<>\\^`{|}"):
         raise ValueError(f"holds a space, a quote or another sign that no address has. It looks like {EXAMPLE}.")
     if re.fullmatch(_HASH, written):
-        return f"https://api.bigcommerce.com/stores/{written.lower()}/"
+        return f"{PLATFORM}{written.lower()}/"
     url = _split(written if "://" in written else f"https://{written}")
     if control_panel := _STORE_HOST.fullmatch(url.hostname or ""):
         if _LEGACY_PATH.search(url.path):
             raise ValueError(_legacy())
-        return f"https://api.bigcommerce.com/stores/{control_panel['hash'].lower()}/"
+        return f"{PLATFORM}{control_panel['hash'].lower()}/"
     return _from_store_path(url)
 
 
@@ -220,7 +221,7 @@ def _from_store_path(url: SplitResult) -> str:
     if url.query or url.fragment:
         raise ValueError(f"must end with the path: leave out what stands from '?' or '#' on. It looks like {EXAMPLE}.")
     if is_platform:
-        return f"https://api.bigcommerce.com/stores/{found['hash'].lower()}/"
+        return f"{PLATFORM}{found['hash'].lower()}/"
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
     usual = {"https": 443, "http": 80}[url.scheme]
     port = "" if url.port in {None, usual} else f":{url.port}"

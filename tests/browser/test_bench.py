@@ -107,7 +107,7 @@ def add_store(page: Page, house: House) -> None:
     expect(page).to_have_url(f"{house.address}/settings/integrations/new")
     page.get_by_role("button", name="BigCommerce").click()
     page.get_by_label("Store", exact=True).fill("acme")
-    page.get_by_label("Api path").fill(house.store["api_path"])
+    page.get_by_label("API path").fill(house.store["api_path"])
     page.get_by_label("Client ID").fill(house.store["client_id"])
     page.get_by_label("Access token").fill("wrong")
     page.get_by_role("button", name="Test connection").click()

@@ -294,6 +294,7 @@ SCENES: dict[str, Callable[[Bench], AbstractContextManager[None]]] = {
     "out-of-order": _scene(_out_of_order),
     "daemon": _scene(_daemon),
     "port-in-use": _port_in_use,
+    "open-door": _scene(lambda at: at.write("stores.yaml", "engine: {web: {host: 0.0.0.0}}\n" + STORE)),
     "papers-mistake": _scene(_papers_mistake),
     "logo-missing": _scene(_logo_missing),
     "printer": _printer,

@@ -119,7 +119,7 @@ async def test_no_spreadsheet_takes_an_exported_cell_for_a_formula(bench: Bench,
     await visitor.send(f"/orders/{STORE}/{order}/refresh")
     await visitor.send("/shipments/export.csv", {"order": [f"{STORE}/{order}"]})
     rows = list(csv.DictReader(io.StringIO(visitor.text.removeprefix("\ufeff"))))
-    assert rows[0]["customer"] == "'=HYPERLINK(1) x"
+    assert rows[0]["customer_name"] == "'=HYPERLINK(1) x"
 
 
 async def test_an_order_that_is_not_here_is_explained_and_can_be_brought(bench: Bench, visitor: Browser) -> None:

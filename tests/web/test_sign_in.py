@@ -17,7 +17,7 @@ from crossdock.config import EngineConfig, read
 from crossdock.errors import CredentialsError, UsageError
 from crossdock.web import guards
 from crossdock.web.access import FREE_GUESSES, Keys, read_keys, write_keys
-from crossdock.web.app import add_pages
+from crossdock.web.app import add_pages, serve
 from crossdock.web.guards import GUARD, Guard, add_headers, refuse_open_door
 from crossdock.web.site import Site
 from support.bench import CHANGES, STORE, Bench
@@ -71,8 +71,7 @@ async def served(app: web.Application) -> AsyncIterator[tuple[str, int]]:
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     assert runner.server is not None
-    enter = app[GUARD].doorway(runner.server) if GUARD in app else runner.server
-    listening = await asyncio.get_running_loop().create_server(enter, "127.0.0.1", 0)
+    listening = await asyncio.get_running_loop().create_server(runner.server, "127.0.0.1", 0)
     try:
         yield listening.sockets[0].getsockname()
     finally:
@@ -219,13 +218,20 @@ async def test_while_the_file_cant_be_trusted_nobody_comes_in_and_the_log_says_w
 
 async def test_a_cookie_that_was_signed_out_is_worth_nothing(locked: Browser) -> None:
     await sign_in(locked)
-    (stolen,) = [cookie.value for cookie in locked.client.cookie_jar]
+    (stolen,) = list(locked.client.cookie_jar)
     await locked.send("/sign-out")
     async with (
-        aiohttp.ClientSession(cookies={"crossdock": stolen}) as thief,
+        aiohttp.ClientSession(cookies={stolen.key: stolen.value}) as thief,
         thief.get(f"{locked.address}/shipments", allow_redirects=False) as answer,
     ):
         assert answer.status == 303
+
+
+async def test_two_crossdocks_on_one_machine_leave_each_others_sessions_alone(locked: Browser) -> None:
+    await sign_in(locked)
+    await locked.get("/shipments", Host="127.0.0.1:1")  # the cookies of all ports are sent to each
+    assert 'name="password"' in locked.text
+    assert await is_let_in(locked)
 
 
 async def test_a_form_of_an_ended_session_is_not_done(locked: Browser, bench: Bench) -> None:
@@ -309,7 +315,7 @@ async def test_signing_in_leads_nowhere_else_and_sets_no_header(locked: Browser,
     ) as answer:
         assert answer.status == 303
         assert answer.headers["Location"] in ("/", "/%0d%0aSet-Cookie: x=y")
-        assert all(value.startswith("crossdock=") for value in answer.headers.getall("Set-Cookie"))
+        assert all(value.startswith("crossdock-") for value in answer.headers.getall("Set-Cookie"))
 
 
 @pytest.mark.parametrize(
@@ -465,7 +471,7 @@ def test_a_public_address_is_brought_to_one_form_or_refused(tmp_path: Path, writ
 
 @asynccontextmanager
 async def house() -> AsyncIterator[tuple[str, int, asyncio.Event, asyncio.Event]]:
-    """A guarded page that answers once it's told to, behind the doorway: where, whether it's asked, and what tells."""
+    """A guarded page that answers once it's told to: where, whether it's asked, and what tells."""
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait(_: web.Request) -> web.Response:
@@ -476,14 +482,16 @@ async def house() -> AsyncIterator[tuple[str, int, asyncio.Event, asyncio.Event]
     async def paper(_: web.Request) -> web.Response:
         return web.Response(body=b"%PDF-", content_type="application/pdf")
 
-    guard = Guard("127.0.0.1", None, None)
-    app = web.Application(middlewares=[guard.middleware])
-    app[GUARD] = guard
-    app.on_response_prepare.append(add_headers)
-    app.router.add_get("/wait", wait)
-    app.router.add_get("/paper.pdf", paper)
-    async with served(app) as (host, port):
-        yield host, port, begun, go_on
+    def fill(app: web.Application) -> None:
+        app[GUARD] = Guard("127.0.0.1", None, None)
+        app.middlewares.append(app[GUARD].middleware)
+        app.on_response_prepare.append(add_headers)
+        app.router.add_get("/wait", wait)
+        app.router.add_get("/paper.pdf", paper)
+
+    async with serve("127.0.0.1", 0, fill) as address:
+        where = URL(address)
+        yield str(where.host), where.port or 0, begun, go_on
 
 
 async def test_where_there_are_too_many_connections_the_oldest_that_is_idle_makes_room(
@@ -532,7 +540,7 @@ async def test_requests_that_are_too_many_are_told_so_and_the_others_get_done(mo
         await begun.wait()
         async with client.get(address) as second:
             assert second.status == 503
-            assert await second.text() == "crossdock is busy with other requests; try again in a moment."
+            assert await second.text() == "crossdock is busy with other requests; try again in a moment.\n"
             assert second.headers["Retry-After"] == "5"
         go_on.set()
         assert await first == 200

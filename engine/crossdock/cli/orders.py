@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from crossdock.cli.outcomes import parcel_in_words
-from crossdock.cli.output import complain, json_line, printable, say, stdout, table, table_in_parts
+from crossdock.cli.output import complain, json_line, say, stdout, table, table_in_parts
 from crossdock.cli.session import Session, pass_session
-from crossdock.model import Address, Order, Stage, instant, order_to_json
+from crossdock.model import Order, Stage, instant, order_to_json
+from crossdock.spreadsheet import COLUMNS, address_in_line, items_in_line, row
 from crossdock.state.shipments import WriteBack
 
 if TYPE_CHECKING:
     from crossdock.engine import Engine, OrderReport
-    from crossdock.state import Event, StoredOrder
+    from crossdock.state import StoredOrder
 
 ITEMS_SHOWN = 4  # lines of an order in a table; `show` has all
 
@@ -54,9 +55,9 @@ async def _write_jsonl(found: AsyncIterator[StoredOrder]) -> None:
 
 async def _write_csv(found: AsyncIterator[StoredOrder]) -> None:
     writer = csv.writer(stdout(), lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    writer.writerow(COLUMNS)
     async for stored in found:
-        writer.writerow([_cell(value) for value in _csv_row(stored)])
+        writer.writerow(row(stored))
 
 
 FOLDS = ("PLACED", "STATUS", "CUSTOMER", "TO", "ITEMS")
@@ -69,55 +70,6 @@ async def _write_table(found: AsyncIterator[StoredOrder]) -> None:
 
 
 _WRITERS = {"table": _write_table, "jsonl": _write_jsonl, "csv": _write_csv}
-
-CSV_COLUMNS = (
-    "store",
-    "id",
-    "number",
-    "status",
-    "stage",
-    "shippable",
-    "placed_at",
-    "modified_at",
-    "currency",
-    "total",
-    "customer_name",
-    "customer_company",
-    "customer_email",
-    "customer_phone",
-    "ship_to",
-    "service",
-    "items",
-)
-
-
-def _csv_row(stored: StoredOrder) -> tuple[object, ...]:
-    order = stored.order
-    return (
-        stored.store,
-        order.id,
-        order.number,
-        order.status.name,
-        order.stage.value,
-        "yes" if order.shippable else "no",
-        instant(order.placed_at),
-        instant(order.modified_at),
-        order.currency,
-        order.total,
-        order.customer.name,
-        order.customer.company,
-        order.customer.email,
-        order.customer.phone,
-        " | ".join(_in_one_line(c.ship_to) for c in order.consignments if c.ship_to),
-        " | ".join(c.service for c in order.consignments if c.service),
-        _items(order),
-    )
-
-
-def _cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula: what buyers typed stands in it."""
-    text = "" if value is None else printable(str(value))
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _table_row(stored: StoredOrder) -> tuple[str, ...]:
@@ -134,38 +86,13 @@ def _table_row(stored: StoredOrder) -> tuple[str, ...]:
         order.status.name,
         order.customer.name or order.customer.company or order.customer.email or "",
         " | ".join(places),
-        _items(order, most=ITEMS_SHOWN),
+        items_in_line(order, most=ITEMS_SHOWN),
         _total(order),
     )
 
 
 def _total(order: Order) -> str:
     return "" if order.total is None else f"{order.total} {order.currency}"
-
-
-def _items(order: Order, *, most: int | None = None) -> str:
-    """`2 × TEE-M-NVY (M, Navy)`, parted by semicolons; beyond `most` lines, how many more there are."""
-    lines = [line for consignment in order.consignments for line in consignment.lines]
-    words = [
-        f"{line.quantity} × {line.sku or line.name}" + (f" ({details})" if details else "")
-        for line in lines[:most]
-        for details in [", ".join(text for text in (line.size, line.colour) if text)]
-    ]
-    return "; ".join([*words, f"and {len(lines) - len(words)} more"] if len(lines) > len(words) else words)
-
-
-def _in_one_line(address: Address) -> str:
-    parts = (
-        address.name,
-        address.company,
-        address.street,
-        address.street2,
-        address.city,
-        address.region,
-        address.postcode,
-        address.country,
-    )
-    return ", ".join(part for part in parts if part)
 
 
 @click.command()
@@ -208,7 +135,7 @@ def _print_report(report: OrderReport) -> None:
             say(f"{words}: {text}")
     for consignment in order.consignments:
         place = consignment.ship_to or consignment.pickup_from
-        where = f" · {_in_one_line(place)}" if place else ""
+        where = f" · {address_in_line(place)}" if place else ""
         service = f" · {consignment.service}" if consignment.service else ""
         say(f"\nconsignment {consignment.id} · {consignment.kind.value}{service}{where}")
         table(
@@ -229,11 +156,11 @@ def _print_report(report: OrderReport) -> None:
         )
     if report.shipments:
         say("\nshipments")
-    for row in report.shipments:
-        say(f"  {_shipment_in_words(row, order)}")
+    for shipment in report.shipments:
+        say(f"  {_shipment_in_words(shipment, order)}")
     say("\ntimeline")
     for event in report.timeline:
-        say(f"  {instant(event.at)}  {event.event.replace('_', ' ')}  {_details_in_words(event)}".rstrip())
+        say(f"  {instant(event.at)}  {event.event.replace('_', ' ')}  {event.in_words()}".rstrip())
 
 
 def _shipment_in_words(row: WriteBack, order: Order) -> str:
@@ -241,25 +168,6 @@ def _shipment_in_words(row: WriteBack, order: Order) -> str:
     lines = {line.id: line for one in order.consignments if one.id == row.shipment.consignment for line in one.lines}
     parts = (str(row.id), row.state.value, parcel_in_words(row, lines), row.shipment.tracking_link, row.reason)
     return " · ".join(part for part in parts if part)
-
-
-LISTS = ("fields", "lines")  # other details of two values are what it was and what it is
-FOR_MACHINES = ("request", "as_of")  # in the timeline's JSON
-
-
-def _details_in_words(event: Event) -> str:
-    hidden = (*FOR_MACHINES, "error") if "reason" in event.details else FOR_MACHINES  # the reason says it in words
-    return "; ".join(
-        f"{name.replace('_', ' ')}: {_words(name, value)}"
-        for name, value in event.details.items()
-        if value is not None and name not in hidden
-    )
-
-
-def _words(name: str, value: object) -> str:
-    if isinstance(value, list):
-        return (", " if name in LISTS else " → ").join(map(str, value))
-    return str(value).rstrip(".") if name == "reason" else str(value)
 
 
 @click.command()

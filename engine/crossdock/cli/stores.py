@@ -11,12 +11,12 @@ import click
 from crossdock.cli.output import complain, json_line, say, stdout, table
 from crossdock.cli.session import Session, pass_session
 from crossdock.clock import span
-from crossdock.errors import CrossdockError
+from crossdock.errors import CrossdockError, UsageError
 from crossdock.model import instant
 from crossdock.state.shipments import WriteBackState
 
 if TYPE_CHECKING:
-    from crossdock.config import StoreConfig
+    from crossdock.config import Reading, StoreConfig
     from crossdock.connector import Access
     from crossdock.engine import Engine, StoreReport
 
@@ -38,7 +38,7 @@ def check(session: Session, names: tuple[str, ...]) -> int:
     reading = session.reading
     for mistake in reading.mistakes:
         complain(str(mistake))
-    misused = 2 if reading.mistakes else 0
+    misused = 2 if reading.mistakes or _is_open_door(reading) else 0
     if reading.config is None or not reading.config.stores:
         return misused
     config = reading.config
@@ -49,6 +49,20 @@ def check(session: Session, names: tuple[str, ...]) -> int:
         return max([_tell(engine.store(name), result) for name, result in zip(chosen, results, strict=True)], default=0)
 
     return max(misused, session.run(config, sign_in))
+
+
+def _is_open_door(reading: Reading) -> bool:
+    """Whether the daemon would refuse to show its page, which is said."""
+    from crossdock.web.guards import refuse_open_door  # noqa: PLC0415 -- the other commands do without it
+
+    if reading.config is None:
+        return False
+    try:
+        refuse_open_door(reading.config.engine)
+    except UsageError as error:
+        complain(str(error))
+        return True
+    return False
 
 
 def _tell(store: StoreConfig, result: Access | CrossdockError) -> int:

@@ -310,6 +310,25 @@ class Event:
     event: str
     details: Mapping[str, object]
 
+    def in_words(self) -> str:
+        """What it tells beside its name."""
+        hidden = (*FOR_MACHINES, "error") if "reason" in self.details else FOR_MACHINES  # the reason says it in words
+        return "; ".join(
+            f"{name.replace('_', ' ')}: {_value_in_words(name, value)}"
+            for name, value in self.details.items()
+            if value is not None and name not in hidden
+        )
+
+
+LISTS = ("fields", "lines")  # other details of two values are what it was and what it is
+FOR_MACHINES = ("request", "as_of")  # in the timeline's JSON
+
+
+def _value_in_words(name: str, value: object) -> str:
+    if isinstance(value, list):
+        return (", " if name in LISTS else " → ").join(map(str, value))
+    return str(value).rstrip(".") if name == "reason" else str(value)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOrder:
@@ -593,6 +612,12 @@ class State(Protocol):
         self, shipment: int, *, store: str | None = None, state: WriteBackState | None = None, limit: int = 50
     ) -> Sequence[WriteBack]:
         """Shipments that fit, oldest first, after the one with this id."""
+        ...
+
+    async def writebacks_before(
+        self, shipment: int, *, store: str | None = None, state: WriteBackState | None = None, limit: int = 50
+    ) -> Sequence[WriteBack]:
+        """Shipments that fit, newest first, before the one with this id."""
         ...
 
     def writebacks(

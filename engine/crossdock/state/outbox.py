@@ -177,12 +177,25 @@ def after(
     state: WriteBackState | None,
     limit: int = LISTED_AT_ONCE,
 ) -> Sequence[WriteBack]:
-    where, arguments = ["writebacks.shipment > ?"], [shipment, *(value for value in (store, state) if value)]
+    return _from(db, "writebacks.shipment > ?", "asc", (shipment, store, state, limit))
+
+
+def before(
+    db: sqlite3.Connection, shipment: int, store: str | None, state: WriteBackState | None, limit: int
+) -> Sequence[WriteBack]:
+    return _from(db, "writebacks.shipment < ?", "desc", (shipment, store, state, limit))
+
+
+def _from(
+    db: sqlite3.Connection, beyond: str, direction: str, asked: tuple[int, str | None, WriteBackState | None, int]
+) -> Sequence[WriteBack]:
+    shipment, store, state, limit = asked
+    where, arguments = [beyond], [shipment, *(value for value in (store, state) if value)]
     if store:
         where.append("writebacks.store = ?")
     if state:
         where.append("state = ?")
-    query = f"{_ROWS} where {' and '.join(where)} order by writebacks.shipment limit ?"
+    query = f"{_ROWS} where {' and '.join(where)} order by writebacks.shipment {direction} limit ?"
     return _with_lines(db, query, [*arguments, limit])
 
 

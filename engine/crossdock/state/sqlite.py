@@ -317,6 +317,11 @@ class SqliteState:
     ) -> Sequence[WriteBack]:
         return await self._read(outbox.after, shipment, store, state, limit)
 
+    async def writebacks_before(
+        self, shipment: int, *, store: str | None = None, state: WriteBackState | None = None, limit: int = 50
+    ) -> Sequence[WriteBack]:
+        return await self._read(outbox.before, shipment, store, state, limit)
+
     async def writebacks(
         self, *, store: str | None = None, state: WriteBackState | None = None
     ) -> AsyncGenerator[WriteBack, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
@@ -45,13 +46,18 @@ async def serve(host: str, port: int, fill: Callable[[web.Application], None]) -
     fill(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING_S)
     await runner.setup()
+    assert runner.server is not None
+    enter = app[GUARD].doorway(runner.server) if GUARD in app else runner.server
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            listening = await asyncio.get_running_loop().create_server(enter, host, port)
         except (OSError, UnicodeError) as error:
             raise UsageError(f"engine.web: {_why(error, host, port)}") from error
         shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{runner.addresses[0][1]}"
+        try:
+            yield f"http://{shown}:{listening.sockets[0].getsockname()[1]}"
+        finally:
+            listening.close()
     finally:
         await runner.cleanup()
 
@@ -111,7 +117,10 @@ async def _plain_words(request: web.Request, handler: Handler) -> web.StreamResp
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return await _sentence(request, error.status, error.text or error.reason)
+        answer = await _sentence(request, error.status, error.text or error.reason)
+        if "Retry-After" in error.headers:
+            answer.headers["Retry-After"] = error.headers["Retry-After"]
+        return answer
     except CrossdockError as error:
         return await _sentence(request, 400 if isinstance(error, UsageError) else 500, str(error))
     except Exception:  # a bug of ours: told here, as aiohttp's own words for it also tell of every port scan

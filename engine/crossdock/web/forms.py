@@ -21,6 +21,7 @@ from crossdock.yaml_source import Data
 
 Schema: TypeAlias = "Mapping[str, Any]"
 DEEPEST = 3  # models inside one another: one may hold itself
+INITIALS = frozenset({"api", "hs", "id", "sku", "url"})
 TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})  # as the reader of the file takes it
 
 
@@ -198,5 +199,6 @@ def _written(value: object) -> Data:
 
 
 def _label(name: str) -> str:
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:].replace(" id", " ID").replace("Id", "ID")
+    """`API path`: a key as people write it."""
+    words = [word.upper() if word in INITIALS else word for word in name.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])

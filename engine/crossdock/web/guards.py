@@ -38,7 +38,7 @@ STATIC = "/static/"
 SIGN_IN = "/sign-in"
 API = "/api/"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-HOST = re.compile(r"(?P<name>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+HOST = re.compile(r"(?P<name>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -229,7 +229,7 @@ class Guard:
         if path.startswith(STATIC):
             return await handler(request)
         await self.keys()
-        session = self.sessions.find(request.cookies.get(COOKIE, "")) or self.sessions.begin()
+        session = self.sessions.find(request.cookies.get(_cookie(request), "")) or self.sessions.begin()
         is_let_in = self.password_file is None or session.signed_in
         request[SESSION], request[LET_IN] = session, is_let_in
         if not is_let_in and path != SIGN_IN:
@@ -280,12 +280,19 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     session = request.get(SESSION)
-    if session is not None and request.cookies.get(COOKIE) != session.id:
+    name = _cookie(request)
+    if session is not None and request.cookies.get(name) != session.id:
         guard = request.app[GUARD]
         secure = "; Secure" if guard.is_secure else ""
         # Not set_cookie: by now aiohttp has written its cookies among the headers.
-        cookie = f"{COOKIE}={session.id}; Path={guard.prefix}/; HttpOnly; SameSite=Lax{secure}"
+        cookie = f"{name}={session.id}; Path={guard.prefix}/; HttpOnly; SameSite=Lax{secure}"
         response.headers.add("Set-Cookie", cookie)
+
+
+def _cookie(request: web.Request) -> str:
+    """What our cookie is called. Browsers keep those of all ports of a host together: another crossdock has its own."""
+    found = HOST.fullmatch(request.headers.get("Host", ""))
+    return f"{COOKIE}-{found['port']}" if found and found["port"] else COOKIE
 
 
 def _path(request: web.Request) -> str:

@@ -223,7 +223,7 @@ async def _order_page(
         status=status,
         store=store,
         stored=report.stored,
-        timeline=[(event, details_in_words(event.details)) for event in reversed(report.timeline)],
+        timeline=report.timeline[::-1],
         aside=report.aside,
         ways=_ways(order),
         carriers=carriers_of(engine),
@@ -231,7 +231,7 @@ async def _order_page(
         wrong=wrong,
         typed=typed or {},
         shipped=request.query.get("shipped", ""),
-        back_office=None,
+        back_office=engine.order_page(store.name, order.id),
         is_paused=store.name in await engine.state.paused(),
         **_shown(report),
     )
@@ -258,24 +258,6 @@ def carriers_of(engine: Engine) -> list[str]:
     """What a person can choose for a carrier; any other name can be written as well."""
     config = engine.config
     return sorted({*config.carriers, *(name for name in config.installed_carriers if name != "manual")})
-
-
-HIDDEN = frozenset({"request", "as_of"})  # in the timeline for programs
-
-
-def details_in_words(details: Mapping[str, object]) -> str:
-    """What a line of the timeline tells beside its event."""
-    found = (
-        f"{name.replace('_', ' ')}: "
-        + (
-            (", " if name in ("fields", "lines") else " → ").join(map(str, value))
-            if isinstance(value, list)
-            else str(value)
-        )
-        for name, value in details.items()
-        if value is not None and name not in HIDDEN
-    )
-    return "; ".join(found)
 
 
 def text_of(form: Form, name: str) -> str:

@@ -18,7 +18,6 @@ from markupsafe import Markup
 from crossdock.clock import ago, span
 from crossdock.model import instant
 from crossdock.state import StoreState
-from crossdock.state.shipments import WriteBackState
 from crossdock.web.guards import LET_IN
 from crossdock.web.site import SESSION, SITE, Site
 
@@ -147,10 +146,10 @@ async def _banners(site: Site) -> list[Banner]:
         words = standing.failure.words.removeprefix(f"{name}: ")
         link = path_to("settings", "integrations", name)
         found.append(Banner(words=f"{store.label}: {words}", since=standing.since, link=link, cure="Settings"))
-    told = await state.writeback_counts()
+    refused = await state.refused()
     for name, store in sorted(config.stores.items()):
-        if refused := told.get(name, {}).get(WriteBackState.REFUSED, 0):
-            words = f"{store.label} refused {counted(refused, 'shipment')}: they don't count as shipped."
+        if count := refused.get(name, 0):
+            words = f"{store.label} refused {counted(count, 'shipment')}: they don't count as shipped."
             link = path_to("write-backs", store=name, state="refused")
             found.append(Banner(words=words, since=None, link=link, cure="See why"))
     return found

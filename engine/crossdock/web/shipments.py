@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,15 +13,16 @@ from aiohttp import web
 
 from crossdock.engine import Engine
 from crossdock.errors import CrossdockError, UsageError
-from crossdock.model import ConsignmentKind, Order, instant, moment
+from crossdock.model import ConsignmentKind, Order, moment
 from crossdock.papers.sheets import Paper
 from crossdock.printing import OrderRef, Printed, Target
 from crossdock.shipping import ShipRequest
+from crossdock.spreadsheet import COLUMNS, row
 from crossdock.state import StoredOrder
 from crossdock.state.listing import COUNTED_MOST, ListedOrder, ListQuery, Tab
 from crossdock.state.shipments import WriteBack, WriteBackState
 from crossdock.web.jobs import JOBS, Job, Step
-from crossdock.web.order import Form, carriers_of, text_of
+from crossdock.web.order import LARGEST_ID, Form, carriers_of, text_of
 from crossdock.web.shell import counted, page, path_to, redirect
 from crossdock.web.site import SITE
 
@@ -302,24 +303,6 @@ def _back(form: Form) -> str:
     return back if back.startswith("/shipments?") and back.isprintable() else "/shipments"
 
 
-COLUMNS = (
-    "store",
-    "number",
-    "stage",
-    "status",
-    "placed_at",
-    "customer",
-    "company",
-    "email",
-    "phone",
-    "ship_to",
-    "service",
-    "items",
-    "total",
-    "currency",
-)
-
-
 async def export(request: web.Request) -> web.Response:
     """What is chosen as a CSV file that no spreadsheet takes for formulas."""
     engine, form = request.app[SITE].engine, await request.post()
@@ -332,46 +315,11 @@ async def export(request: web.Request) -> web.Response:
     for name, order in chosen:
         stored = await engine.state.order(name, order)
         if stored is not None:
-            writer.writerow([cell(value) for value in _cells(stored)])
+            writer.writerow(row(stored))
     headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
     return web.Response(
         body=text.getvalue().encode("utf-8-sig"), content_type="text/csv", charset="utf-8", headers=headers
     )
-
-
-def _cells(stored: StoredOrder) -> tuple[object, ...]:
-    order, ways = stored.order, stored.order.consignments
-    places = (
-        ", ".join(
-            part
-            for part in (to.name, to.company, to.street, to.street2, to.city, to.region, to.postcode, to.country)
-            if part
-        )
-        for one in ways
-        if (to := one.ship_to) is not None
-    )
-    return (
-        stored.store,
-        order.number,
-        order.stage.value,
-        order.status.name,
-        instant(order.placed_at),
-        order.customer.name,
-        order.customer.company,
-        order.customer.email,
-        order.customer.phone,
-        " | ".join(places),
-        " | ".join(one.service for one in ways if one.service),
-        "; ".join(f"{line.quantity} × {line.sku or line.name}" for one in ways for line in one.lines),
-        order.total,
-        order.currency,
-    )
-
-
-def cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula: what buyers typed stands in it."""
-    text = "" if value is None else "".join(sign if sign.isprintable() else " " for sign in str(value))
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") else text
 
 
 # --- what stores were told ---
@@ -387,7 +335,9 @@ async def show_write_backs(request: web.Request) -> web.Response:
         state = WriteBackState(request.query["state"]) if request.query.get("state") else None
     except ValueError:
         raise UsageError(f"There is no such state; the states are {', '.join(WriteBackState)}.") from None
-    rows = await _newest(engine.dispatch.writebacks(store=store, state=state))
+    before = _place_of(request.query.get("before", ""))
+    rows = await engine.state.writebacks_before(before, store=store, state=state, limit=MOST_SHOWN)
+    narrowed = {"store": store, "state": None if state is None else state.value}
     return await page(
         request,
         "write_backs.html",
@@ -396,18 +346,16 @@ async def show_write_backs(request: web.Request) -> web.Response:
         state=state,
         store=store,
         stores=engine.config.stores,
-        most=MOST_SHOWN,
+        following=path_to("write-backs", **narrowed, before=rows[-1].id) if len(rows) == MOST_SHOWN else "",
+        newest=path_to("write-backs", **narrowed) if before != LARGEST_ID else "",
     )
 
 
-MOST_SHOWN = 200
+MOST_SHOWN = 100
 
 
-async def _newest(rows: AsyncIterator[WriteBack]) -> list[WriteBack]:
-    """The last of them, newest first."""
-    found: list[WriteBack] = []
-    async for row in rows:
-        found.append(row)
-        if len(found) > 2 * MOST_SHOWN:
-            del found[:MOST_SHOWN]
-    return found[::-1][:MOST_SHOWN]
+def _place_of(text: str) -> int:
+    """Before which shipment a page begins; the newest is first where nothing is said."""
+    if text and not (text.isascii() and text.isdigit() and len(text) < len(str(LARGEST_ID))):
+        raise UsageError("This place in the list isn't understood; begin at its first page.")
+    return int(text or LARGEST_ID)

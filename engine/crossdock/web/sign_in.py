@@ -58,8 +58,7 @@ async def sign_out(request: web.Request) -> web.Response:
 
 
 async def _form(request: web.Request, *, to: str, wrong: str = "", status: int = 200) -> web.Response:
-    """The form alone: what goes on in the shop is nobody's business who isn't signed in."""
-    return await page(request, "sign_in.html", status=status, to=to, wrong=wrong, banners=(), places=())
+    return await page(request, "sign_in.html", status=status, to=to, wrong=wrong)
 
 
 def _local(path: str) -> str:

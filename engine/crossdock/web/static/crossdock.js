@@ -96,7 +96,10 @@ window.addEventListener("pageshow", () => all("form[aria-busy=true]").forEach((f
 
 function watch(place) {
   const stream = new EventSource(place.dataset.events);
-  const show = (event) => (place.innerHTML = event.data);
+  const show = (event) => {
+    place.innerHTML = event.data;
+    all("template[data-into]", place).forEach((part) => one(`#${part.dataset.into}`)?.replaceChildren(part.content));
+  };
   stream.addEventListener("message", show);
   stream.addEventListener("over", (event) => {
     stream.close();
