@@ -218,3 +218,58 @@ def test_no_page_shuts_anybody_out(house: House, page: Page, chromium: Browser, 
             if result["violations"]:
                 found[path] = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in result["violations"]]
         assert found == {}
+
+
+def test_a_scanned_number_leads_to_the_next_field_and_ships_nothing_yet(house: House, page: Page) -> None:
+    add_store(page, house)
+    page.goto(f"{house.address}/shipments")
+    boxes = page.locator("tr[data-order] input")
+    for place in (0, 1):
+        boxes.nth(place).check()
+    page.keyboard.press("p")
+    page.get_by_label("Carrier").fill("Sendle")
+    numbers = page.get_by_placeholder("Type or scan; may stay empty")
+    numbers.first.focus()
+    page.keyboard.type("S1\n", delay=0)
+    expect(numbers.nth(1)).to_be_focused()
+    page.keyboard.type("S2\n", delay=0)
+    expect(page.get_by_role("button", name="Ship and print labels")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".outcome")).to_contain_text("2 orders shipped.")
+    page.locator(".steps a").nth(1).click()
+    expect(page.locator(".shipment")).to_contain_text("S2")
+
+
+def test_one_is_shipped_with_a_scanned_number_and_its_label_read_on_the_screen(house: House, page: Page) -> None:
+    add_store(page, house)
+    first, second = (page.locator("tr[data-order] a").nth(place).get_attribute("href") for place in (0, 1))
+    page.goto(f"{house.address}{first}")
+    page.keyboard.press("c")
+    page.get_by_label("Carrier").first.press_sequentially("Sendle")
+    page.get_by_label("Tracking number").first.focus()
+    page.keyboard.type("S1\n", delay=0)
+    expect(page.get_by_role("button", name="Print the label")).to_be_focused()
+    with page.context.expect_page() as opened:
+        page.keyboard.press("p")
+    answer = page.context.request.get(opened.value.url)
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.body().startswith(b"%PDF-")
+    expect(page.locator("#stage")).to_contain_text("Shipped in the store")
+    page.goto(f"{house.address}{second}")
+    expect(page.get_by_label("Carrier").first).to_have_value("Sendle")
+
+
+def test_no_page_is_wider_than_a_phone(house: House, page: Page) -> None:
+    add_store(page, house)
+    order = page.locator("tr[data-order] a").first.get_attribute("href")
+    page.set_viewport_size({"width": 360, "height": 740})
+    for path in ("/shipments", f"{order}", "/import", "/runs", "/write-backs", "/settings/integrations/acme"):
+        page.goto(house.address + path)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, path
+    page.goto(f"{house.address}/shipments")
+    row = page.locator("tr[data-order]").first
+    box = row.bounding_box()
+    assert box is not None
+    assert box["width"] <= 360
+    expect(row.locator(".at-items")).to_be_visible()

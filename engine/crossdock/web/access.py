@@ -202,7 +202,7 @@ def write_keys(path: Path, keys: Keys) -> None:
 
 @dataclass(slots=True)
 class Session:
-    """A browser that was here. `said` is shown on its next page."""
+    """A browser that was here. `said` is shown on its next page, `carrier` is what it shipped by last."""
 
     id: str
     csrf: str
@@ -210,6 +210,7 @@ class Session:
     seen_at: float
     signed_in: bool = False
     said: str = ""
+    carrier: str = ""
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from crossdock.shipping import ShipRequest
 from crossdock.state.shipments import DROPPED, WriteBack, WriteBackState
 from crossdock.web.live import stream
 from crossdock.web.shell import page, part, path_to, redirect
-from crossdock.web.site import SITE
+from crossdock.web.site import SESSION, SITE
 
 LOOKS_S = 1.0  # between looks how far the store was told
 WATCHED_S = 600.0  # after which a page that nobody looks at is told no more
@@ -94,6 +94,7 @@ async def ship(request: web.Request) -> web.Response:
     try:
         asked = ship_request(order, form)
         done = await engine.dispatch.ship(store, asked)
+        request[SESSION].carrier = asked.carrier
     except CrossdockError as error:
         report = await engine.show(store, order)
         return await _order_page(request, report, wrong=str(error), typed=texts_of(form), status=400)
@@ -227,6 +228,7 @@ async def _order_page(
         aside=report.aside,
         ways=_ways(order),
         carriers=carriers_of(engine),
+        carrier=request[SESSION].carrier,
         why=why,
         wrong=wrong,
         typed=typed or {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from crossdock.state import StoreState
 from crossdock.web.guards import LET_IN
 from crossdock.web.site import SESSION, SITE, Site
 
+AGE = re.compile(r"[0-9]+[a-z]")  # of a span its largest unit: what is seen from afar
 STATIC = Path(str(files("crossdock.web"))) / "static"
 PLACES = (("/shipments", "Shipments"), ("/runs", "Runs"), ("/settings/integrations", "Integrations"))
 
@@ -111,7 +113,7 @@ def _environment() -> Environment:
     environment.globals["path_to"] = path_to
     environment.filters |= {
         "ago": lambda at: ago(datetime.now(UTC) - at),
-        "age": lambda at: span(datetime.now(UTC) - at),
+        "age": lambda at: AGE.findall(span(datetime.now(UTC) - at))[0],
         "instant": instant,
         "words": lambda name: str(name).replace("_", " "),
         "counted": counted,

@@ -24,7 +24,7 @@ from crossdock.state.shipments import WriteBack, WriteBackState
 from crossdock.web.jobs import JOBS, Job, Step
 from crossdock.web.order import LARGEST_ID, Form, carriers_of, text_of
 from crossdock.web.shell import counted, page, path_to, redirect
-from crossdock.web.site import SITE
+from crossdock.web.site import SESSION, SITE
 
 TABS = {
     Tab.NEW: "New",
@@ -210,6 +210,7 @@ async def ship_many(request: web.Request) -> web.Response:
         )
         for name, order in chosen
     ]
+    request[SESSION].carrier = text_of(form, "carrier")
     job = request.app[JOBS].start(
         partial(_ship_all, engine, requests),
         title=f"Ship {counted(len(chosen), 'order')}",
@@ -221,8 +222,8 @@ async def ship_many(request: web.Request) -> web.Response:
 
 
 async def _ship_form(request: web.Request, stored: Sequence[StoredOrder], back: str) -> web.Response:
-    engine = request.app[SITE].engine
-    return await page(request, "ship.html", orders=stored, back=back, carriers=carriers_of(engine))
+    engine, carrier = request.app[SITE].engine, request[SESSION].carrier
+    return await page(request, "ship.html", orders=stored, back=back, carriers=carriers_of(engine), carrier=carrier)
 
 
 async def _step(engine: Engine, name: str, order: str) -> Step:

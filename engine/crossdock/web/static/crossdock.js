@@ -27,14 +27,10 @@ function press(key) {
   if (key === "j") return go(1);
   if (key === "k") return go(-1);
   if (key === "x") return tick();
-  const field = all("[data-focus-key]").find((found) => found.dataset.focusKey === key);
-  if (field) {
-    field.focus();
-    field.select?.();
-    return;
-  }
-  const within = one("dialog[open]") ?? document;
-  all("[data-key]", within).find((found) => found.dataset.key === key)?.click();
+  const found = one(`[aria-keyshortcuts="${CSS.escape(key)}"]`, one("dialog[open]") ?? document);
+  if (!found?.matches(TYPED)) return found?.click();
+  found.focus();
+  found.select?.();
 }
 
 // A scanner types a whole code within a blink and ends it with Enter; a person's key stands alone.
@@ -69,6 +65,15 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   const opener = event.target.closest?.("[data-dialog]");
   if (opener) one(`#${opener.dataset.dialog}`).showModal();
+});
+
+// A scanner ends each number with Enter: among many fields that leads to the next one, and sends nothing yet.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches?.("[data-steps]")) return;
+  event.preventDefault();
+  const form = event.target.form;
+  const fields = all("[data-steps]", form);
+  (fields[fields.indexOf(event.target) + 1] ?? one("button:not([type=button])", form)).focus();
 });
 
 // Selecting: what is selected is counted, and actions say on how many orders they act.
