@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from crossdock.web.site import Site
 
 from support.bench import Bench, store_config
 
+LONG_ENOUGH_S = 20.0
 WELL = Health(alive=True, ready=True, version="1.2.3", stores={})
 
 
@@ -50,6 +52,19 @@ class Browser:
             for value in (values if isinstance(values, list) else [values])
         ]
         return await self._ask("POST", path, data=aiohttp.FormData(pairs), headers=headers)
+
+    async def told(self, words: str) -> str:
+        """The page of the job that the browser was led to, once it has these words."""
+        path = self.at.removeprefix(self.address)
+        async with asyncio.timeout(LONG_ENOUGH_S):
+            while words not in self.text:
+                await asyncio.sleep(0.01)  # a page without script is loaded again by hand
+                await self.get(path)
+        return self.text
+
+    async def ended(self) -> str:
+        """The page of the job that the browser was led to, once it's over."""
+        return await self.told('class="outcome')
 
     async def api(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         """What the API answers, as JSON."""

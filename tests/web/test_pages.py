@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import re
@@ -10,15 +9,6 @@ import re
 from crossdock.state.listing import ListQuery, Tab
 from support.bench import STORE, Bench
 from support.site import Browser
-
-
-async def ended(visitor: Browser) -> str:
-    """The page of the job that the browser was led to, once it's over."""
-    path = visitor.at.removeprefix(visitor.address)
-    while 'class="outcome' not in visitor.text:
-        await asyncio.sleep(0.01)
-        await visitor.get(path)
-    return visitor.text
 
 
 async def test_the_list_shows_what_is_to_be_packed_and_escapes_what_buyers_typed(
@@ -73,7 +63,7 @@ async def test_many_orders_are_shipped_in_one_go_and_failures_stay_listed(
     page = await visitor.send("/shipments/ship", {"order": chosen, "back": "/shipments?tab=new"})
     assert "Tracking number of order" in page
     await visitor.send("/shipments/ship", {"order": chosen, "carrier": "Sendle", "back": "/shipments?tab=new"})
-    page = await ended(visitor)
+    page = await visitor.ended()
     assert "2 orders shipped, 1 not: see below." in page
     assert "doesn&#39;t let it be shipped" in page
     path = re.search(r'href="(/jobs/[^"]*/paper)"', page)
@@ -86,7 +76,7 @@ async def test_slips_and_pick_lists_are_printed_and_ship_nothing(visitor: Browse
     for paper in ("slip", "picklist"):
         await visitor.get("/shipments")
         await visitor.send("/shipments/print", {"order": [f"{STORE}/{order}" for order in orders], "paper": paper})
-        assert "Print: open the PDF" in await ended(visitor)
+        assert "Print: open the PDF" in await visitor.ended()
     assert (await visitor.engine.state.listing(ListQuery(tab=Tab.NEW))).counts[Tab.NEW] == len(orders)
 
 
@@ -97,7 +87,7 @@ async def test_the_import_dialog_counts_what_came_and_leads_back_to_the_new_orde
     new = bench.store.add_order()
     assert "Number of days" in await visitor.get("/import")
     await visitor.send("/import", {"store": STORE, "days": "7"})
-    page = await ended(visitor)
+    page = await visitor.ended()
     assert "1 imported" in page
     back = re.search(r'href="(/shipments[^"]*)"[^>]*>Close', page)
     assert back is not None

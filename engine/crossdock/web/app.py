@@ -24,7 +24,7 @@ from crossdock.web.order import add_order
 from crossdock.web.runs import add_runs
 from crossdock.web.settings import add_settings
 from crossdock.web.shell import STATIC, page, redirect
-from crossdock.web.shipments import add_shipments
+from crossdock.web.shipments import MOST_CHOSEN, add_shipments
 from crossdock.web.sign_in import add_sign_in
 from crossdock.web.site import SITE, Site
 
@@ -32,6 +32,7 @@ log = logging.getLogger("crossdock.web")
 
 CLOSING_S = 0.1  # what takes longer is cut off: a browser that keeps its connection must not hold up the end
 LARGEST_BODY = 1024 * 1024  # bytes: a form with some thousand orders selected
+MOST_FIELDS = 2 * MOST_CHOSEN + 100  # each order with its number
 NOT_PAGES = ("/healthz", "/readyz", "/static/")  # their errors are for programs
 
 
@@ -41,7 +42,7 @@ async def serve(host: str, port: int, fill: Callable[[web.Application], None]) -
 
     Port 0 takes any free one. Raises UsageError where it can't listen there.
     """
-    app = web.Application(middlewares=[_plain_words], client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=[_plain_words], client_max_size=LARGEST_BODY, client_max_fields=MOST_FIELDS)
     app.on_response_prepare.append(_sign)
     fill(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING_S)

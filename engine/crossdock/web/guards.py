@@ -251,6 +251,8 @@ class Guard:
             shown = request.headers.get("X-CSRF-Token") or str((await request.post()).get("csrf", ""))
         except (ValueError, LookupError) as error:  # no text, or in a code that nobody knows
             raise web.HTTPBadRequest(text="What was sent isn't understood; nothing was done.") from error
+        except web.HTTPRequestEntityTooLarge:  # more fields than any form of ours has
+            raise _too_large() from None
         if not hmac.compare_digest(shown.encode(errors="replace"), session.csrf.encode()):
             raise web.HTTPForbidden(
                 text="This page was opened before crossdock was started again, or long ago, or the browser keeps no "

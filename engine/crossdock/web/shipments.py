@@ -35,6 +35,7 @@ TABS = {
 }
 PAPERS = {Paper.LABEL: "Labels", Paper.SLIP: "Packing slips", Paper.PICKUP: "Pickup slips", Paper.PICKLIST: "Pick list"}
 MOST_CHOSEN = 1000  # orders in one go
+ROWS = (50, 200, 500)  # orders on a page
 MOST_PLACES = 2  # that an order goes to; the others are counted
 MOST_LINES = 4  # of an order in the list; the others are counted
 
@@ -130,6 +131,7 @@ async def show_list(request: web.Request) -> web.StreamResponse:
             (tab, name, _count(listed.counts.get(tab, 0)), _link(query, tab=tab.value)) for tab, name in TABS.items()
         ],
         facets=facets,
+        sizes=ROWS,
         stores=sorted(labels.items(), key=lambda one: one[1].casefold()),
         previous=_link(query, place=listed.before) if listed.before else "",
         following=_link(query, place=listed.after) if listed.after else "",
@@ -158,7 +160,15 @@ def _query(engine: Engine, request: web.Request, search: str) -> ListQuery:
         search=search,
         newest_first=asked.get("sort", "") == "newest" or (not asked.get("sort") and tab in (Tab.SHIPPED, Tab.ALL)),
         place=asked.get("place") or None,
+        limit=_rows(asked.get("rows", "")),
     )
+
+
+def _rows(text: str) -> int:
+    """How many orders a page has."""
+    if text in map(str, ROWS):
+        return int(text)
+    return ROWS[0]
 
 
 def _link(query: ListQuery, *, tab: str | None = None, place: str | None = None) -> str:
@@ -172,6 +182,7 @@ def _link(query: ListQuery, *, tab: str | None = None, place: str | None = None)
         pickup="1" if query.pickup else None,
         search=query.search or None,
         sort=("newest" if query.newest_first else "oldest") if tab is None else None,
+        rows=query.limit if query.limit != ROWS[0] else None,
         place=place,
     )
 
