@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from crossdock.state import LockPurpose
@@ -77,3 +78,19 @@ async def test_with_nothing_selected_the_list_says_so(visitor: Browser, path: st
     await visitor.get("/shipments")
     assert "No order is selected: select some first." in await visitor.send(path, {"paper": "slip"})
     assert visitor.at.endswith("/shipments")
+
+
+async def test_what_was_printed_lies_nowhere_on_the_disk_where_a_kill_would_leave_it(
+    visitor: Browser, orders: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    await visitor.get("/shipments")
+    await visitor.send("/shipments/print", {"order": [f"{STORE}/{orders[0]}"], "paper": "slip"})
+    page = await visitor.ended()
+    assert list((tmp_path / "temporary").iterdir()) == []
+    (paper,) = re.findall(r'href="(/jobs/[^"]+/paper)"', page)
+    for _ in range(2):  # it can be opened again
+        async with visitor.client.get(visitor.address + paper) as answer:
+            assert answer.content_type == "application/pdf"
+            assert (await answer.read())[-6:].strip() == b"%%EOF"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
-import shutil
-import tempfile
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from aiohttp import web
 
@@ -36,9 +36,26 @@ class Step:
     link: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """What is to be printed. Its file has no name on the disk: it's gone with the process, however that ends."""
+
+    name: str
+    file: BinaryIO
+
+    @classmethod
+    def taken_from(cls, path: Path) -> Sheets:
+        """The file at the path, which may be removed then."""
+        return cls(path.name, path.open("rb"))
+
+    def content(self) -> bytes:
+        """All of it."""
+        return os.pread(self.file.fileno(), os.fstat(self.file.fileno()).st_size, 0)
+
+
 @dataclass(slots=True)
 class Job:
-    """A piece of work and how it stands. `paper` is what it makes to be printed, once it `has_paper`."""
+    """A piece of work and how it stands."""
 
     id: str
     title: str
@@ -46,8 +63,7 @@ class Job:
     steps: dict[str, Step]
     is_over: bool = False
     outcome: str = ""
-    paper: Path | None = None
-    has_paper: bool = False
+    sheets: Sheets | None = None
     doubts: tuple[str, ...] = ()
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -67,14 +83,10 @@ class Job:
             async with asyncio.timeout(within_s):
                 await self._changed.wait()
 
-    def new_paper(self, name: str) -> Path:
-        """Where a paper of this name may be put; it lies in a folder that only its owner can read."""
-        return Path(tempfile.mkdtemp(prefix="crossdock-page-"), name)
-
     def clear_away(self) -> None:
         """Takes away what it made."""
-        if self.paper is not None:
-            shutil.rmtree(self.paper.parent, ignore_errors=True)
+        if self.sheets is not None:
+            self.sheets.file.close()
 
     @property
     def done(self) -> int:
@@ -181,13 +193,14 @@ async def job_events(request: web.Request) -> web.StreamResponse:
     return await stream(request, parts())
 
 
-async def job_paper(request: web.Request) -> web.StreamResponse:
+async def job_paper(request: web.Request) -> web.Response:
     """What a job made to be printed."""
     job = request.app[JOBS].get(request.match_info["id"])
-    if job.paper is None or not job.has_paper:
+    if job.sheets is None:
         raise web.HTTPNotFound(text="There is nothing to print here.")
-    headers = {"Content-Disposition": f'inline; filename="{job.paper.name}"', "Cache-Control": "no-store"}
-    return web.FileResponse(job.paper, headers=headers)
+    headers = {"Content-Disposition": f'inline; filename="{job.sheets.name}"', "Cache-Control": "no-store"}
+    body = await asyncio.to_thread(job.sheets.content)
+    return web.Response(body=body, content_type="application/pdf", headers=headers)
 
 
 async def _jobs(app: web.Application) -> AsyncGenerator[None, None]:

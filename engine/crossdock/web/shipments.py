@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from aiohttp import web
 
@@ -21,7 +23,7 @@ from crossdock.spreadsheet import COLUMNS, row
 from crossdock.state import StoredOrder
 from crossdock.state.listing import COUNTED_MOST, ListedOrder, ListQuery, Tab
 from crossdock.state.shipments import WriteBack, WriteBackState
-from crossdock.web.jobs import JOBS, Job, Step
+from crossdock.web.jobs import JOBS, Job, Sheets, Step
 from crossdock.web.order import LARGEST_ID, Form, carriers_of, text_of
 from crossdock.web.shell import counted, page, path_to, redirect
 from crossdock.web.site import SESSION, SITE
@@ -291,10 +293,12 @@ async def print_many(request: web.Request) -> web.Response:
 
 async def _made(job: Job, name: str, printed_to: Callable[[Target], Awaitable[Printed]]) -> str:
     """Makes papers for a job; what couldn't be made, in words that follow others."""
-    job.paper = job.new_paper(name)
-    printed = await printed_to(Target(file=job.paper))
+    with TemporaryDirectory(prefix="crossdock-page-") as folder:
+        path = Path(folder, name)
+        printed = await printed_to(Target(file=path))
+        if printed.papers:
+            job.sheets = Sheets.taken_from(path)
     job.doubts = (*printed.failures, *printed.doubts)
-    job.has_paper = bool(printed.papers)
     return f" {counted(len(printed.failures), 'paper')} could not be made: see below." if printed.failures else ""
 
 
