@@ -170,7 +170,8 @@ class Demo:
         elsewhere = sorted(set(shop.store.order_ids()).difference(here))
         is_script = Path(sys.argv[0]).name == "crossdock"
         command = shlex.join([*([sys.argv[0]] if is_script else CROSSDOCK), "-c", str(self.config)])
-        announce("\nIt goes on until you press Ctrl-C. In another terminal, try:")
+        announce("\nOpen that address in a browser: it is the page for the packing bench.")
+        announce("All goes on until you press Ctrl-C. In another terminal, try:")
         for words in (
             "stores",
             "orders --stage awaiting",

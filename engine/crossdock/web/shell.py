@@ -107,6 +107,7 @@ def _environment() -> Environment:
         loader=PackageLoader("crossdock.web"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
