@@ -31,7 +31,8 @@ class House:
 
     folder: Path
     store: dict[str, str]
-    address: str = ""
+    address: str
+    kill: Callable[[], None]
     problems: list[str] = field(default_factory=list)
 
     def settings(self) -> str:
@@ -40,8 +41,10 @@ class House:
 
 
 @contextmanager
-def running(arguments: list[str], folder: Path, sign: Callable[[str], str | None]) -> Iterator[str]:
-    """A command that runs until the end of the block; what `sign` finds in its output."""
+def running(
+    arguments: list[str], folder: Path, sign: Callable[[str], str | None]
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A command that runs until the end of the block: what `sign` finds in its output, and what kills it before."""
     code = "from crossdock.cli.main import main; main()"
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
@@ -52,7 +55,7 @@ def running(arguments: list[str], folder: Path, sign: Callable[[str], str | None
     ) as process:
         assert process.stdout is not None
         try:
-            yield next(found for line in process.stdout if (found := sign(line)))
+            yield next(found for line in process.stdout if (found := sign(line))), process.kill
         finally:
             process.kill()
 
@@ -69,12 +72,15 @@ def chromium() -> Iterator[Browser]:
 def house(tmp_path: Path) -> Iterator[House]:
     """Both running; nothing is configured yet."""
     (tmp_path / "stores.yaml").write_text("# our shops\nengine: {web: {port: 0}}\n", encoding="utf-8")
-    sandbox = ["sandbox", "--orders", "40", "--seed", "7", "--json"]
+    sandbox = ["sandbox", "--port", "0", "--orders", "40", "--seed", "7", "--json"]
     with (
-        running(sandbox, tmp_path, lambda line: line if line.startswith("{") else None) as line,
-        running(["run"], tmp_path, lambda line: line.split()[-1] if "listening on" in line else None) as address,
+        running(sandbox, tmp_path, lambda line: line if line.startswith("{") else None) as (line, _),
+        running(["run"], tmp_path, lambda line: line.split()[-1] if "listening on" in line else None) as (
+            address,
+            kill,
+        ),
     ):
-        yield House(tmp_path, json.loads(line), address)
+        yield House(tmp_path, json.loads(line), address, kill)
 
 
 @pytest.fixture
@@ -273,3 +279,15 @@ def test_no_page_is_wider_than_a_phone(house: House, page: Page) -> None:
     assert box is not None
     assert box["width"] <= 360
     expect(row.locator(".at-items")).to_be_visible()
+
+
+def test_a_daemon_that_is_gone_is_told_on_the_page_that_waits_for_it(house: House, page: Page) -> None:
+    add_store(page, house)
+    page.goto(f"{house.address}/import")
+    slow = {"kind": "slow", "times": None, "seconds": 30}
+    assert page.context.request.post(f"{house.store['control']}/faults", data=slow).ok
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_text("0 of 1 done.")).to_be_visible()
+    house.kill()
+    expect(page.get_by_text("crossdock does not answer, so this may be old.")).to_be_visible()
+    house.problems.clear()  # the browser's own word for it

@@ -80,6 +80,19 @@ async def test_with_nothing_selected_the_list_says_so(visitor: Browser, path: st
     assert visitor.at.endswith("/shipments")
 
 
+async def test_a_form_that_is_sent_twice_is_one_job(visitor: Browser, orders: list[int]) -> None:
+    page = await visitor.get("/shipments")
+    jobs = set()
+    for _ in range(2):
+        visitor.text = page
+        await visitor.send("/shipments/print", {"order": [f"{STORE}/{orders[0]}"], "paper": "slip"})
+        jobs.add(visitor.at)
+    await visitor.get("/shipments")
+    await visitor.send("/shipments/print", {"order": [f"{STORE}/{orders[0]}"], "paper": "slip"})
+    assert len(jobs) == 1
+    assert visitor.at not in jobs
+
+
 async def test_what_was_printed_lies_nowhere_on_the_disk_where_a_kill_would_leave_it(
     visitor: Browser, orders: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,7 +141,7 @@ async def _sentence(request: web.Request, status: int, words: str) -> web.Respon
         return answer
     if SITE in request.app and not request.path.startswith(NOT_PAGES):
         try:
-            return await page(request, "trouble.html", status=status, words=words)
+            return await page(request, "trouble.html", status=status, words=words, is_missing=status == 404)
         except Exception:  # what made the page fail may be in its frame, too
             log.exception("%s %s: the words for it failed", request.method, request.path)
     return web.Response(status=status, text=f"{words}\n", headers={"Cache-Control": "no-store"})

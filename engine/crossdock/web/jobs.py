@@ -127,7 +127,11 @@ class Jobs:
         """The job of this id. Raises HTTPNotFound."""
         job = self._jobs.get(id)
         if job is None:
-            raise web.HTTPNotFound(text="This is no longer known: crossdock was started again since, or long ago.")
+            raise web.HTTPNotFound(
+                text="How this went is no longer known: crossdock was started again since, or it is long ago. What was "
+                "shipped by then stays so: its labels are printed by Labels again, under Waiting and Shipped; the "
+                "others are still under New."
+            )
         return job
 
     async def close(self) -> None:

@@ -106,6 +106,9 @@ function watch(place) {
     all("template[data-into]", place).forEach((part) => one(`#${part.dataset.into}`)?.replaceChildren(part.content));
   };
   stream.addEventListener("message", show);
+  stream.addEventListener("error", () => {
+    if (!one(".lost", place)) place.prepend(one("#lost").content.cloneNode(true));
+  });
   stream.addEventListener("over", (event) => {
     stream.close();
     show(event);
