@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -156,7 +157,7 @@ def test_many_are_shipped_by_the_keyboard_alone(house: House, page: Page) -> Non
     page.goto(f"{house.address}/shipments")
     for key in ("j", "x", "j", "x"):
         page.keyboard.press(key)
-        page.wait_for_timeout(60)  # longer than between two keys of a scanner
+        page.wait_for_timeout(100)  # longer than between two keys of a scanner
     expect(page.locator("[data-chosen]").first).to_have_text("2")
     page.keyboard.press("p")
     page.get_by_label("Carrier").wait_for()
@@ -177,6 +178,12 @@ def test_a_scanner_opens_an_order_wherever_one_is(house: House, page: Page) -> N
     expect(page.get_by_role("heading", name=f"Order {number}")).to_be_visible()
 
 
+def ended(plain: Page) -> None:
+    """The job's page, loaded again by hand until it's over."""
+    while not plain.locator(".outcome").count():
+        plain.reload()
+
+
 def test_it_works_without_script(house: House, page: Page, chromium: Browser) -> None:
     add_store(page, house)
     with chromium.new_context(java_script_enabled=False) as context:
@@ -186,6 +193,26 @@ def test_it_works_without_script(house: House, page: Page, chromium: Browser) ->
         plain.get_by_label("Carrier").first.fill("Sendle")
         plain.get_by_role("button", name="Ship", exact=True).first.click()
         expect(plain.get_by_text("Shipped: shipment 1 by Sendle.")).to_be_visible()
+        plain.get_by_role("link", name="Shipments").click()
+        plain.get_by_label("Sort").select_option("newest")
+        plain.get_by_role("button", name="Show").click()
+        expect(plain).to_have_url(re.compile("sort=newest"))
+        for place in (0, 1):
+            plain.locator("tr[data-order] input").nth(place).check()
+        plain.get_by_role("button", name="Ship and print labels").click()
+        plain.get_by_label("Carrier").fill("Sendle")
+        plain.get_by_role("button", name="Ship and print labels").click()
+        ended(plain)
+        expect(plain.locator(".outcome")).to_contain_text("2 orders shipped.")
+        plain.get_by_role("button", name="Close").click()
+        expect(plain).to_have_url(re.compile("sort=newest"))
+        plain.get_by_role("button", name="Import").click()
+        plain.get_by_role("button", name="Import").click()
+        ended(plain)
+        expect(plain.locator(".outcome")).to_contain_text("imported")
+        plain.get_by_role("link", name="Integrations").click()
+        plain.get_by_role("button", name="Pause acme").click()
+        expect(plain.get_by_role("button", name="Resume acme")).to_be_visible()
 
 
 def test_a_store_that_is_down_is_shown_with_the_way_to_its_settings(house: House, page: Page) -> None:

@@ -2,7 +2,7 @@
 "use strict";
 
 const TYPED = "input:not([type=checkbox]):not([type=radio]), textarea, select";
-const SCANNER_MS = 40; // between two keys: a person needs longer, a scanner doesn't
+const SCANNER_MS = 60; // between two keys: a person needs longer, a scanner doesn't
 const one = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
@@ -54,6 +54,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key.length !== 1) return;
+  if (event.repeat) return press(event.key); // a key that is held down: no scanner does that
   scanned = now - last < SCANNER_MS ? scanned + event.key : event.key;
   last = now;
   clearTimeout(waiting);
@@ -99,21 +100,32 @@ document.addEventListener("submit", (event) => {
 });
 window.addEventListener("pageshow", () => all("form[aria-busy=true]").forEach((form) => (form.ariaBusy = "false")));
 
+// Only what is looked at is told anew: a browser has few connections, and many tabs would take them all.
 function watch(place) {
-  const stream = new EventSource(place.dataset.events);
+  let stream;
+  let isOver = false;
   const show = (event) => {
     place.innerHTML = event.data;
     all("template[data-into]", place).forEach((part) => one(`#${part.dataset.into}`)?.replaceChildren(part.content));
   };
-  stream.addEventListener("message", show);
-  stream.addEventListener("error", () => {
-    if (!one(".lost", place)) place.prepend(one("#lost").content.cloneNode(true));
+  const open = () => {
+    stream = new EventSource(place.dataset.events);
+    stream.addEventListener("message", show);
+    stream.addEventListener("error", () => {
+      if (!one(".lost", place)) place.prepend(one("#lost").content.cloneNode(true));
+    });
+    stream.addEventListener("over", (event) => {
+      isOver = true;
+      stream.close();
+      show(event);
+      one("[data-focus]", place)?.focus();
+    });
+  };
+  document.addEventListener("visibilitychange", () => {
+    stream?.close();
+    if (!isOver && !document.hidden) open();
   });
-  stream.addEventListener("over", (event) => {
-    stream.close();
-    show(event);
-    one("[data-focus]", place)?.focus();
-  });
+  if (!document.hidden) open();
 }
 
 all("[data-events]").forEach(watch);
