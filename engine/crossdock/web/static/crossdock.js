@@ -40,6 +40,7 @@ let waiting = 0;
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target.matches?.(TYPED)) event.target.blur();
+  clearTimeout(waiting);
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.(TYPED)) return;
   const now = event.timeStamp;
   if (event.key === "Enter") {
@@ -57,7 +58,6 @@ document.addEventListener("keydown", (event) => {
   if (event.repeat) return press(event.key); // a key that is held down: no scanner does that
   scanned = now - last < SCANNER_MS ? scanned + event.key : event.key;
   last = now;
-  clearTimeout(waiting);
   if (scanned.length > 1) return event.preventDefault();
   if (event.key === "/") event.preventDefault();
   waiting = setTimeout(() => scanned.length === 1 && press(event.key), SCANNER_MS);
