@@ -94,6 +94,48 @@ def test_the_document_is_sound_openapi() -> None:
     OpenAPIV31SpecValidator(dict(document("1.2.3", ""))).validate()
 
 
+def undocumented(schema: Any, value: Any, place: str = "") -> set[str]:
+    """The places of keys in a value that its schema doesn't tell of."""
+    if "$ref" in schema:
+        schema = document("1.2.3", "")["components"]["schemas"][schema["$ref"].rpartition("/")[2]]  # type: ignore[index]
+    if isinstance(value, list):
+        return set().union(*(undocumented(schema["items"], item, f"{place}[]") for item in value))
+    if not isinstance(value, dict):
+        return set()
+    branches = [undocumented(branch, value, place) for branch in schema.get("anyOf", ())]
+    if branches:
+        return min(branches, key=len)
+    if parts := schema.get("allOf"):
+        return set.intersection(*(undocumented(part, value, place) for part in parts))
+    known = schema.get("properties")
+    if known is None:
+        return set()  # any keys
+    lost = {f"{place}.{key}" for key in value if key not in known}
+    return lost.union(
+        *(undocumented(known[key], inner, f"{place}.{key}") for key, inner in value.items() if key in known)
+    )
+
+
+async def test_the_document_tells_of_every_key_that_is_answered(
+    bench: Bench, visitor: Browser, orders: list[int]
+) -> None:
+    bench.store.add_order()
+    shipping = {"store": STORE, "order": str(orders[0]), "carrier": "Sendle", "tracking": "S1"}
+    answers = {
+        "Shipment": await visitor.api("POST", "/shipments", shipping),
+        "Run": await visitor.api("POST", "/imports", {"store": STORE}),
+        "OrderReport": await visitor.api("GET", f"/orders/{STORE}/{orders[0]}"),
+        "Orders": await visitor.api("GET", "/orders"),
+        "Runs": await visitor.api("GET", "/runs"),
+        "Stores": await visitor.api("GET", "/stores"),
+        "WriteBacks": await visitor.api("GET", "/write-backs"),
+        "Why": await visitor.api("GET", f"/orders/{STORE}/{orders[0]}/why"),
+        "Problem": await visitor.api("GET", "/nothing"),
+    }
+    lost = {f"{name}{key}" for name, body in answers.items() for key in undocumented({"$ref": f"#/{name}"}, body)}
+    assert lost == set()
+
+
 async def test_whatever_is_asked_the_answer_is_as_the_document_says(tmp_path: Path) -> None:
     """Driven by requests made up from the document, right ones and wrong ones."""
     async with bench_in(tmp_path) as bench:

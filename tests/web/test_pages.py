@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 
+import pytest
 from crossdock.state.listing import ListQuery, Tab
 from support.bench import STORE, Bench
 from support.site import Browser
@@ -136,3 +138,48 @@ async def test_what_isnt_there_is_a_page_with_a_sentence(visitor: Browser) -> No
         await visitor.get(path)
         assert visitor.status == 400, path
         assert 'role="alert"' in visitor.text
+
+
+@pytest.mark.parametrize(
+    ("stores", "told"),
+    [
+        (1, ["shop-0 refused 1 shipment: they don&#39;t count as shipped."]),
+        (3, [f"shop-{number} refused 1 shipment: they don&#39;t count as shipped." for number in range(3)]),
+        (4, ["4 stores refused shipments."]),
+    ],
+)
+async def test_what_many_stores_have_in_common_is_one_banner(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch, stores: int, told: list[str]
+) -> None:
+    engine = visitor.engine
+    one, names = engine.store(STORE), [f"shop-{number}" for number in range(stores)]
+    engine.take_over(replace(engine.config, stores={name: replace(one, name=name, label=name) for name in names}))
+
+    async def refused() -> dict[str, int]:
+        return dict.fromkeys(names, 1)
+
+    monkeypatch.setattr(engine.state, "refused", refused)
+    page = await visitor.get("/runs")
+    assert re.findall(r'role="alert"><strong>([^<]*)', page) == told
+
+
+async def test_orders_that_were_shipped_stay_so_where_their_labels_cant_be_made(
+    visitor: Browser, orders: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_folder(*_: object, **__: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("crossdock.web.shipments.TemporaryDirectory", no_folder)
+    await visitor.get("/shipments")
+    await visitor.send("/shipments/ship", {"order": [f"{STORE}/{orders[0]}"], "carrier": "Sendle"})
+    page = await visitor.ended()
+    assert "1 order shipped. The labels could not be made: see below; Labels again makes them" in page
+    assert "No space left on device" in page
+
+
+async def test_what_a_store_refuses_is_told_with_its_status(bench: Bench, visitor: Browser, orders: list[int]) -> None:
+    bench.store.faults.add("status", times=None, status=401)
+    await visitor.get(f"/orders/{STORE}/{orders[0]}")
+    await visitor.send(f"/orders/{STORE}/{orders[0]}/refresh")
+    assert visitor.status == 502
+    assert "401" in visitor.text or "token" in visitor.text

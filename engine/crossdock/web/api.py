@@ -119,7 +119,7 @@ def _answering(handler: Handler) -> Callable[[web.Request], Awaitable[web.Stream
         try:
             answer = await handler(request, request.app[SITE].engine)
         except CrossdockError as error:
-            return problem(_status_of(error), type(error).__name__, str(error))
+            return problem(status_of(error), type(error).__name__, str(error))
         return answer if isinstance(answer, web.Response) else _json(answer.body, answer.status)
 
     return answering
@@ -144,7 +144,8 @@ class NotHereError(CrossdockError):
     """What was asked for isn't here."""
 
 
-def _status_of(error: CrossdockError) -> int:
+def status_of(error: CrossdockError) -> int:
+    """With which status an error is answered."""
     match error:
         case NotHereError():
             return 404

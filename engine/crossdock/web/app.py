@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from crossdock.errors import CrossdockError, UsageError
-from crossdock.web.api import add_api, problem
+from crossdock.web.api import add_api, problem, status_of
 from crossdock.web.guards import GUARD, Guard, add_headers
 from crossdock.web.health import add_health
 from crossdock.web.importing_dialog import add_importing
@@ -123,7 +123,7 @@ async def _plain_words(request: web.Request, handler: Handler) -> web.StreamResp
             answer.headers["Retry-After"] = error.headers["Retry-After"]
         return answer
     except CrossdockError as error:
-        return await _sentence(request, 400 if isinstance(error, UsageError) else 500, str(error))
+        return await _sentence(request, status_of(error), str(error))
     except Exception:  # a bug of ours: told here, as aiohttp's own words for it also tell of every port scan
         log.exception("%s %s failed", request.method, request.path)
         return await _sentence(request, 500, "crossdock failed to answer this; its log has the details.")

@@ -111,10 +111,11 @@ _ADDRESS = _object(
 )
 _LINE = _object(
     id=TEXT, parent_id=_NAME, sku=_NAME, barcode=_NAME, bin=_NAME, name=TEXT, quantity={"type": "integer"},
-    quantity_shipped={"type": "integer"}, quantity_refunded={"type": "integer"}, left_to_ship=WHOLE,
+    quantity_shipped={"type": "integer"}, quantity_refunded={"type": "integer"}, quantity_on_the_way=WHOLE,
+    left_to_ship=WHOLE,
     unit_price=_NAME, weight_grams=_maybe({"type": "number"}),
     options={"type": "object", "additionalProperties": TEXT}, size=_NAME, colour=_NAME, hs_code=_NAME,
-    gift_wrap=_NAME, gift_message=_NAME,
+    gift_wrap=_NAME, gift_message=_NAME, requires_shipping={"type": "boolean"},
 )  # fmt: skip
 _CONSIGNMENT = _object(
     id=TEXT, kind=_enum(["shipping", "pickup", "digital"]), ship_to=_maybe(_ref("Address")),
@@ -122,17 +123,20 @@ _CONSIGNMENT = _object(
 )  # fmt: skip
 _ORDER = _object(
     store=TEXT, id=TEXT, number=TEXT, status=_object(id=TEXT, name=TEXT), stage=_enum(list(Stage)),
-    shippable={"type": "boolean"}, placed_at=TIME, modified_at=TIME, currency=TEXT, total=_NAME,
+    shippable={"type": "boolean"}, shipping_allowed={"type": "boolean"}, placed_at=TIME, modified_at=TIME,
+    currency=TEXT, total=_NAME,
     customer=_object(name=_NAME, company=_NAME, email=_NAME, phone=_NAME), billing=_maybe(_ref("Address")),
     customer_message=_NAME, staff_notes=_NAME, channel=_NAME, consignments=_list(_ref("Consignment")),
 )  # fmt: skip
 _SHIPMENT = _object(
+    {"warnings": _list(TEXT)},
     id=WHOLE, store=TEXT, order=TEXT, number=TEXT, shipment=WHOLE, state=_enum(list(WriteBackState)),
     tracking_number=_NAME, attempts=WHOLE, next_try=_maybe(TIME), reason=_NAME, consignment=TEXT,
     lines=_list(_object(id=TEXT, quantity=WHOLE)), carrier=TEXT, tracking_link=_NAME, pickup={"type": "boolean"},
     created_at=TIME, collected_at=_maybe(TIME), store_shipment=_NAME,
 )  # fmt: skip
 _RUN = _object(
+    {"dry_run": {"type": "boolean"}},
     id=_maybe(WHOLE), store=TEXT, kind=_enum(list(RunKind)), started_at=TIME, ended_at=_maybe(TIME),
     outcome=_maybe(_enum(list(Outcome))), imported=WHOLE, updated=WHOLE, unchanged=WHOLE, skipped=WHOLE,
     reasons={"type": "object", "additionalProperties": WHOLE}, set_aside=WHOLE, folded=WHOLE, requests=WHOLE,

@@ -24,7 +24,8 @@ from crossdock.web.site import SESSION, SITE, Site
 
 AGE = re.compile(r"[0-9]+[a-z]")  # of a span its largest unit: what is seen from afar
 STATIC = Path(str(files("crossdock.web"))) / "static"
-PLACES = (("/shipments", "Shipments"), ("/runs", "Runs"), ("/settings/integrations", "Integrations"))
+INTEGRATIONS = "/settings/integrations"
+PLACES = (("/shipments", "Shipments"), ("/runs", "Runs"), (INTEGRATIONS, "Integrations"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,26 +134,51 @@ def _fingerprint(name: str) -> str:
     return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
 
 
+MOST_BANNERS = 3  # of a kind: more would leave no room for the page
+
+
 async def _banners(site: Site) -> list[Banner]:
     """What is wrong at present, in the configuration, with stores, and with what they were told."""
-    config, state = site.engine.config, site.engine.state
-    found = [
-        Banner(words=str(mistake), since=None, link="/settings/integrations", cure="Mend it")
+    stores = sorted(site.engine.config.stores.items())
+    mistakes = [
+        Banner(words=str(mistake), since=None, link=INTEGRATIONS, cure="Mend it")
         for mistake in site.reading().mistakes
-        if config.stores or "no store yet" not in mistake.message
+        if stores or "no store yet" not in mistake.message
     ]
-    standings = await state.standings()
-    for name, store in sorted(config.stores.items()):
-        standing = standings.get(name)
-        if standing is None or standing.state in (StoreState.OK, StoreState.PAUSED) or standing.failure is None:
-            continue
-        words = standing.failure.words.removeprefix(f"{name}: ")
-        link = path_to("settings", "integrations", name)
-        found.append(Banner(words=f"{store.label}: {words}", since=standing.since, link=link, cure="Settings"))
-    refused = await state.refused()
-    for name, store in sorted(config.stores.items()):
-        if count := refused.get(name, 0):
-            words = f"{store.label} refused {counted(count, 'shipment')}: they don't count as shipped."
-            link = path_to("write-backs", store=name, state="refused")
-            found.append(Banner(words=words, since=None, link=link, cure="See why"))
-    return found
+    standings = await site.engine.state.standings()
+    failing = [
+        Banner(
+            words=f"{store.label}: {standing.failure.words.removeprefix(f'{name}: ')}",
+            since=standing.since,
+            link=path_to("settings", "integrations", name),
+            cure="Settings",
+        )
+        for name, store in stores
+        if (standing := standings.get(name)) is not None
+        and standing.state not in (StoreState.OK, StoreState.PAUSED)
+        and standing.failure is not None
+    ]
+    counts = await site.engine.state.refused()
+    refusing = [
+        Banner(
+            words=f"{store.label} refused {counted(counts[name], 'shipment')}: they don't count as shipped.",
+            since=None,
+            link=path_to("write-backs", store=name, state="refused"),
+            cure="See why",
+        )
+        for name, store in stores
+        if counts.get(name, 0)
+    ]
+    return [
+        *_few(mistakes, "mistakes in stores.yaml", INTEGRATIONS),
+        *_few(failing, "stores fail", INTEGRATIONS),
+        *_few(refusing, "stores refused shipments", path_to("write-backs", state="refused")),
+    ]
+
+
+def _few(banners: list[Banner], what: str, link: str) -> list[Banner]:
+    """The banners; one in their place where there are many, which says since when the first of them holds."""
+    if len(banners) <= MOST_BANNERS:
+        return banners
+    since = min((banner.since for banner in banners if banner.since is not None), default=None)
+    return [Banner(words=f"{len(banners)} {what}.", since=since, link=link, cure="See which")]

@@ -264,7 +264,11 @@ async def _ship_all(engine: Engine, requests: Sequence[tuple[str, ShipRequest]],
     words = f"{counted(len(made), 'order')} shipped" + (f", {failed} not: see below." if failed else ".")
     labelled = [row for row in made if not row.sets_aside]
     if labelled:
-        words += await _made(job, "labels.pdf", partial(engine.printing.labels, labelled))
+        try:
+            words += await _made(job, "labels.pdf", partial(engine.printing.labels, labelled))
+        except (CrossdockError, OSError) as error:  # what is shipped is shipped, whatever becomes of its label
+            job.doubts = (str(error),)
+            words += " The labels could not be made: see below; Labels again makes them, under Waiting and Shipped."
     return words
 
 
