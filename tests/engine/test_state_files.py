@@ -122,7 +122,7 @@ def next_version(monkeypatch: pytest.MonkeyPatch, statement: str) -> Iterator[No
 async def test_an_older_database_is_brought_up_to_date_after_a_backup(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backup = database.with_name("crossdock.db.m0004_lists.backup")
+    backup = database.with_name("crossdock.db.m0005_run_log.backup")
     with next_version(monkeypatch, "alter table orders add column next text"):
         assert await ids_at(database) == IDS
         assert backup.exists()
@@ -180,7 +180,7 @@ async def test_the_backup_can_be_put_back_and_opened_by_the_older_version(
     assert isinstance(await refused(database), DatabaseTooNewError)
     for path in database.parent.glob("crossdock.db-*"):
         path.unlink()
-    shutil.copy(database.with_name("crossdock.db.m0004_lists.backup"), database)
+    shutil.copy(database.with_name("crossdock.db.m0005_run_log.backup"), database)
     assert await ids_at(database) == IDS
 
 

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from xml.etree import ElementTree
 
 import pytest
+from crossdock.engine import ImportRequest
 from crossdock.model import instant
 from crossdock.state import DayOfRuns, RunKind
 from crossdock.web import chart, runs
@@ -50,6 +51,33 @@ async def test_one_run_tells_why_orders_were_skipped(bench: Bench, visitor: Brow
     page = await visitor.get("/runs/2")
     for words in ("3 skipped", "3 · status 4 (Refunded)", "quota left 77", "2 idle runs"):
         assert words in page
+
+
+async def test_one_run_has_a_log_of_what_became_of_which_order(
+    bench: Bench, visitor: Browser, orders: list[int]
+) -> None:
+    bench.clock.wind(60)
+    new = bench.store.add_order()
+    bench.store.set_status(orders[0], 5)
+    bench.clock.wind(11)
+    run = await visitor.engine.import_store(STORE, ImportRequest())
+    page = await visitor.get(f"/runs/{run.id}")
+    lines = [re.sub(r"<[^>]*>|\s+", " ", line).split() for line in re.findall("<tr><td><time.*?</tr>", page, re.DOTALL)]
+    assert {line[1]: line[2] for line in lines} == {str(new): "imported", str(orders[0]): "updated"}
+    assert "Awaiting Fulfillment → Cancelled" in page
+    first = await visitor.get("/runs/1")
+    assert re.findall(r'href="/orders/acme/(\d+)"', first) == [str(order) for order in orders]
+    bench.clock.wind(60)
+    assert "Log" not in await visitor.get(f"/runs/{(await visitor.engine.import_store(STORE, ImportRequest())).id}")
+
+
+async def test_a_long_log_is_cut_and_says_so(
+    visitor: Browser, orders: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "MOST_LINES", 2)
+    assert "These are the first 2." in await visitor.get("/runs/1")
+    monkeypatch.setattr(runs, "MOST_LINES", 3)
+    assert "These are the first" not in await visitor.get("/runs/1")
 
 
 async def test_a_run_that_is_under_way_is_called_that(bench: Bench, visitor: Browser) -> None:

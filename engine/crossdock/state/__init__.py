@@ -331,6 +331,15 @@ def _value_in_words(name: str, value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEvent:
+    """A line of a store's timeline: what an import did to which order."""
+
+    order_id: str
+    number: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOrder:
     """An order with the store it belongs to and the times crossdock learned of it."""
 
@@ -479,6 +488,10 @@ class State(Protocol):
 
     async def find_run(self, run: int) -> Run | None:
         """One run as recorded, if there is one."""
+        ...
+
+    async def run_log(self, run: Run, *, limit: int = 500) -> Sequence[OrderEvent]:
+        """What became of which order while the run went on, oldest first; at most so many."""
         ...
 
     async def runs(self, *, store: str | None = None, before: int | None = None, limit: int = 50) -> Sequence[Run]:

@@ -38,6 +38,15 @@ def m0004_lists(db: Database) -> None:
         db.execute(statement)
 
 
+@schema()
+def m0005_run_log(db: Database) -> None:
+    """What a run did to which orders can be looked up."""
+    db.execute(
+        "create index timeline_of_imports on timeline(store, at) "
+        "where event in ('imported', 'updated', 'gone', 'set_aside')"
+    )
+
+
 _IMPORT = """
 create table stores (
     name text primary key,

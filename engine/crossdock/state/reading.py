@@ -20,7 +20,9 @@ from crossdock.state import (
     Event,
     KeptSetAside,
     KeptSkip,
+    OrderEvent,
     PackedRaw,
+    Run,
     StoredOrder,
 )
 from crossdock.state.outbox import on_the_way
@@ -140,7 +142,31 @@ def timeline_of(db: sqlite3.Connection, store: str, order_id: str) -> Sequence[E
     rows = db.execute(
         "select at, event, details from timeline where store = ? and order_id = ? order by id", (store, order_id)
     )
-    return [Event(at=moment(at), event=event, details=msgspec.json.decode(details)) for at, event, details in rows]
+    return [_event(*row) for row in rows]
+
+
+def log_of_run(db: sqlite3.Connection, run: Run, limit: int) -> Sequence[OrderEvent]:
+    until = "" if run.ended_at is None else "and at <= :ended_at"
+    rows = db.execute(
+        "select order_id, coalesce(number, order_id), at, event, details from timeline indexed by timeline_of_imports "
+        "left join orders on orders.store = timeline.store and orders.id = order_id where timeline.store = :store "
+        f"and at >= :started_at {until} and event in ('imported', 'updated', 'gone', 'set_aside') "
+        "order by at, timeline.rowid limit :limit",
+        {
+            "store": run.store,
+            "started_at": instant(run.started_at),
+            "ended_at": run.ended_at and instant(run.ended_at),
+            "limit": limit,
+        },
+    )
+    return [
+        OrderEvent(order_id=order_id, number=number, event=_event(at, event, details))
+        for order_id, number, at, event, details in rows
+    ]
+
+
+def _event(at: str, event: str, details: str) -> Event:
+    return Event(at=moment(at), event=event, details=msgspec.json.decode(details))
 
 
 def find_skip(db: sqlite3.Connection, store: str, order_id: str) -> KeptSkip | None:

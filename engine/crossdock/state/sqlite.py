@@ -38,6 +38,7 @@ from crossdock.state import (
     KeptSetAside,
     KeptSkip,
     LockPurpose,
+    OrderEvent,
     Outcome,
     PackedRaw,
     Run,
@@ -71,6 +72,7 @@ from crossdock.state.reading import (
     find_order,
     find_set_aside,
     find_skip,
+    log_of_run,
     orders_after,
     packed_raws,
     set_asides_of,
@@ -200,6 +202,9 @@ class SqliteState:
 
     async def find_run(self, run: int) -> Run | None:
         return await self._read(look_up_run, run)
+
+    async def run_log(self, run: Run, *, limit: int = 500) -> Sequence[OrderEvent]:
+        return await self._read(log_of_run, run, limit)
 
     async def runs(self, *, store: str | None = None, before: int | None = None, limit: int = 50) -> Sequence[Run]:
         return await self._read(runs_before, store, before, limit)

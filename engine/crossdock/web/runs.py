@@ -15,6 +15,7 @@ DAYS = 30
 A_PAGE = 50
 MOST_ROWS = 500  # of the table beside the charts, the newest
 MOST_QUOTAS = 20  # stores, those with the least left
+MOST_LINES = 500  # of a run's log
 LARGEST_ID = 2**63 - 1
 
 
@@ -57,10 +58,12 @@ async def show_runs(request: web.Request) -> web.Response:
 async def show_run(request: web.Request) -> web.Response:
     """One run with all that is known of it."""
     number = min(int(request.match_info["run"][:20]), LARGEST_ID)
-    run = await request.app[SITE].engine.state.find_run(number)
+    state = request.app[SITE].engine.state
+    run = await state.find_run(number)
     if run is None:
         raise web.HTTPNotFound(text=f"There is no run {number}; those of more than 90 days ago are forgotten.")
-    return await page(request, "run.html", run=run)
+    log = await state.run_log(run, limit=MOST_LINES + 1)
+    return await page(request, "run.html", run=run, log=log[:MOST_LINES], is_cut=len(log) > MOST_LINES)
 
 
 def _number(text: str | None) -> int | None:

@@ -117,6 +117,7 @@ def _environment() -> Environment:
         "ago": lambda at: ago(datetime.now(UTC) - at),
         "age": lambda at: AGE.findall(span(datetime.now(UTC) - at))[0],
         "instant": instant,
+        "clock": lambda at: f"{at:%H:%M:%S}",
         "words": lambda name: str(name).replace("_", " "),
         "counted": counted,
     }
