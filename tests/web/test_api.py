@@ -42,6 +42,7 @@ async def test_orders_come_page_by_page(visitor: Browser, orders: list[int]) -> 
     rest = await visitor.api("GET", f"/orders?limit=2&tab=new&after={first['next']}")
     assert [order["id"] for order in rest["orders"]] == [str(orders[2])]
     assert rest["next"] is None
+    assert (await visitor.api("GET", "/orders?pickup=true"))["orders"] == []
 
 
 async def test_an_import_is_answered_with_its_run(bench: Bench, visitor: Browser) -> None:
@@ -60,6 +61,7 @@ async def test_an_import_is_answered_with_its_run(bench: Bench, visitor: Browser
         ("GET", "/orders/acme/999", None, 404, "order 999 is not here"),
         ("GET", "/orders/none/1", None, 404, "stores.yaml has no store of this name"),
         ("GET", "/orders?tab=x", None, 400, "tab: should be one of new"),
+        ("GET", "/orders?pickup=1", None, 400, "pickup: should be true or false"),
         ("GET", "/orders?limit=0", None, 400, "limit: should be a whole number from 1 to 200"),
         ("GET", "/runs/99", None, 404, "There is no run 99"),
         ("GET", "/shipments/x", None, 404, "an id is a whole number"),

@@ -181,6 +181,13 @@ def _number(request: web.Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
+def _is_asked(request: web.Request, name: str) -> bool:
+    text = request.query.get(name, "false")
+    if text not in ("true", "false"):
+        raise UsageError(f"{name}: should be true or false.")
+    return text == "true"
+
+
 def _store(request: web.Request, engine: Engine) -> str | None:
     name = request.query.get("store")
     return None if name is None else _known(engine, name)
@@ -209,6 +216,7 @@ async def get_orders(request: web.Request, engine: Engine) -> Answer:
         store=_store(request, engine),
         country=request.query.get("country") or None,
         service=request.query.get("service") or None,
+        pickup=_is_asked(request, "pickup"),
         search=request.query.get("search", ""),
         newest_first=request.query.get("sort") == "newest",
         place=request.query.get("after") or None,
@@ -363,6 +371,7 @@ ROUTES = (
             Query(name="tab", words="Where they stand at the bench.", schema={"type": "string", "enum": list(Tab)}),
             Query(name="country", words="ISO 3166, where they go.", schema=_TEXT),
             Query(name="service", words="The service that the buyer chose.", schema=_TEXT),
+            Query(name="pickup", words="Those alone that the buyer picks up.", schema={"type": "boolean"}),
             Query(name="search", words="Number, name, company, e-mail, SKU, tracking number.", schema=_TEXT),
             Query(name="sort", words="The oldest first, or the newest.",
                   schema={"type": "string", "enum": ["oldest", "newest"]}),
