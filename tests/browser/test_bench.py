@@ -231,12 +231,19 @@ def test_a_store_that_is_down_is_shown_with_the_way_to_its_settings(house: House
     expect(page).to_have_url(f"{house.address}/settings/integrations/acme")
 
 
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with the page that is shown."""
+    page.add_script_tag(path=str(files("axe_playwright_python") / "axe.min.js"))
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    result = page.evaluate("tags => axe.run({runOnly: tags})", tags)
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in result["violations"]]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_shuts_anybody_out(house: House, page: Page, chromium: Browser, scheme: str) -> None:
     """WCAG 2.2 AA as far as axe-core can tell, on every page."""
     add_store(page, house)
     number = page.locator("tr[data-order] a").first.get_attribute("href")
-    axe = str(files("axe_playwright_python") / "axe.min.js")
     paths = ["/shipments", "/shipments?tab=all", "/import", str(number), "/runs", "/runs/1", "/write-backs",
              "/settings/integrations", "/settings/integrations/new", "/settings/integrations/new/bigcommerce",
              "/settings/integrations/acme", "/settings/integrations/acme/remove", "/nothing"]  # fmt: skip
@@ -245,11 +252,8 @@ def test_no_page_shuts_anybody_out(house: House, page: Page, chromium: Browser, 
         found = {}
         for path in paths:
             looked_at.goto(house.address + path)
-            looked_at.add_script_tag(path=axe)
-            tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-            result = looked_at.evaluate("tags => axe.run({runOnly: tags})", tags)
-            if result["violations"]:
-                found[path] = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in result["violations"]]
+            if wrong := violations(looked_at):
+                found[path] = wrong
         assert found == {}
 
 
@@ -319,3 +323,26 @@ def test_a_daemon_that_is_gone_is_told_on_the_page_that_waits_for_it(house: Hous
     house.kill()
     expect(page.get_by_text("crossdock does not answer, so this may be old.")).to_be_visible()
     house.problems.clear()  # the browser's own word for it
+
+
+def test_the_password_lets_one_in_and_its_page_shuts_nobody_out(tmp_path: Path, chromium: Browser) -> None:
+    (tmp_path / "stores.yaml").write_text("engine: {web: {port: 0, password_file: keys}}\n", encoding="utf-8")
+    code = "from crossdock.cli.main import main; main()"
+    typed = b"correct horse battery\n"
+    subprocess.run([sys.executable, "-c", code, "web", "password"], cwd=tmp_path, input=typed, check=True)
+    with (
+        running(["run"], tmp_path, lambda line: line.split()[-1] if "listening on" in line else None) as (address, _),
+        chromium.new_context(bypass_csp=True) as context,
+    ):
+        page = context.new_page()
+        page.goto(f"{address}/runs")
+        page.keyboard.type("a wrong password")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+        assert violations(page) == []
+        page.keyboard.type("correct horse battery")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{address}/runs")
+        page.get_by_role("button", name="Sign out").click()
+        page.goto(f"{address}/runs")
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

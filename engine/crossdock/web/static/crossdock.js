@@ -46,9 +46,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter") {
     const code = scanned;
     scanned = "";
-    if (code.length > 2 && now - last < SCANNER_MS) {
+    const find = one("#find");
+    if (find && code.length > 2 && now - last < SCANNER_MS) {
       event.preventDefault();
-      const find = one("#find");
       find.value = code;
       find.form.requestSubmit();
     }
