@@ -7,6 +7,7 @@ starts again: a daemon that goes on without its schedule or its watch over `stor
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -74,6 +75,7 @@ async def run_daemon(
         if not source.has_stores:
             log.warning("%s has no store yet: open %s and add the first one", path.name, address)
         _allow_many_files()
+        gc.freeze()  # what is loaded by now stays: looking through it again and again would hold up pages
         return await daemon.run()
 
 

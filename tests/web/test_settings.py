@@ -211,6 +211,8 @@ async def test_the_form_shows_how_to_create_the_account(desk: Desk) -> None:
         ({"settings__client_id": ""}, "settings.client_id", "is empty"),
         ({"settings__access_token": ""}, "settings.access_token", "is empty"),
         ({"every": "often"}, "every", "should be a duration"),
+        ({"cron": "61 * * * *"}, "cron", "61"),
+        ({"cron": "0 8 * * *", "timezone": "Australia/Sidney"}, "timezone", "did you mean 'Australia/Sydney'"),
         ({"sender__country": "Australia"}, "sender.country", "two letters"),
     ],
 )
@@ -225,6 +227,17 @@ async def test_a_mistake_stands_at_its_field_and_nothing_is_saved(
     assert seen.fields[key] == typed[key.replace(".", "__")]
     assert not desk.file.exists()
     assert not (desk.folder / "secrets").exists()
+
+
+async def test_a_store_can_have_a_timetable_and_not_two(desk: Desk) -> None:
+    await desk.add(cron="0 8 * * mon-fri", timezone="Australia/Sydney")
+    assert 'cron: "0 8 * * mon-fri"' in desk.file.read_text()
+    assert desk.engine.store("acme").timezone == "Australia/Sydney"
+    before = desk.file.read_text()
+    seen = await desk.send(f"{AT}/acme", (await desk.get(f"{AT}/acme")).fields, do="save", every="5m")
+    assert seen.status == 400
+    assert "either" in seen.text
+    assert desk.file.read_text() == before
 
 
 @pytest.mark.parametrize("name", ["", "Acme", "../acme", "a b", "x" * 64, "../" + "a" * 80, "new"])

@@ -39,6 +39,14 @@ OWN = (
         help="How often orders are imported: 90s, 5m, 2h, 1d.",
     ),
     Field(
+        name="cron", label="Import at", kind=Kind.TEXT, is_required=False, example="*/5 8-18 * * mon-fri",
+        help="When orders are imported, instead of every so often: minute, hour, day, month, weekday.",
+    ),
+    Field(
+        name="timezone", label="Time zone", kind=Kind.TEXT, is_required=False, example="Australia/Sydney",
+        help="The one that “Import at” means.",
+    ),
+    Field(
         name="write_back", label="Write back", kind=Kind.SWITCH, is_required=False, default="true",
         help="Whether tracking and status go back to the store. Off while it's tried beside another tool.",
     ),
