@@ -218,6 +218,9 @@ class Config:
         return CarrierConfig(name=name, carrier=carrier, settings=settings)
 
 
+NO_STORE_YET = "no store yet: add one under 'stores', with its connector and settings"
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What became of reading the file.
@@ -231,6 +234,11 @@ class Reading:
     mistakes: tuple[Mistake, ...]
     broken_stores: frozenset[str] = frozenset()
     files: frozenset[Path] = frozenset()
+
+    @property
+    def mistakes_in_stores(self) -> tuple[Mistake, ...]:
+        """Every mistake but that there is no store yet, which is none where the page is there to add one."""
+        return tuple(mistake for mistake in self.mistakes if mistake.message != NO_STORE_YET)
 
 
 def load(
@@ -348,7 +356,7 @@ class _Reader:
         if is_readable and not sections.get("stores"):
             self.document.report(
                 ("stores",) if "stores" in sections else (),
-                "no store yet: add one under 'stores', with its connector and settings",
+                NO_STORE_YET,
             )
         config = Config(
             path=self.path,

@@ -12,7 +12,7 @@ import logging
 import os
 import resource
 import signal
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ from typing import NamedTuple, NoReturn
 from crossdock.clock import Clock, SystemClock
 from crossdock.config import Reading, StoreConfig
 from crossdock.engine import Engine, open_engine
-from crossdock.errors import ConfigError, CrossdockError
+from crossdock.errors import ConfigError, CrossdockError, Mistake
 from crossdock.loopwatch import watch
 from crossdock.plugins import Plugins
 from crossdock.schedule import Schedule
@@ -159,7 +159,8 @@ class Daemon:
 
     async def run(self) -> int:
         """Until it's told to stop, or a task of its own fails; the exit code."""
-        _tell_mistakes(self._source.reading, self._engine.config.path.name, running=frozenset())
+        reading, name = self._source.reading, self._engine.config.path.name
+        _tell_mistakes(reading, reading.mistakes_in_stores, name, running=frozenset())
         await self._schedule.start()
         await self._workers.start()
         code = 1
@@ -259,7 +260,8 @@ class Daemon:
             reading, name = self._source.reading, self._engine.config.path.name
             is_news = asked or reading.mistakes != last.mistakes
             if is_news:
-                _tell_mistakes(reading, name, running=before.keys())
+                mistakes = reading.mistakes_in_stores if may_be_empty else reading.mistakes
+                _tell_mistakes(reading, mistakes, name, running=before.keys())
             if reading.config is None or not (self._source.has_stores or may_be_empty):
                 if is_news:
                     log.error("%s can't be taken over as it is; crossdock goes on with what it had.", name)
@@ -344,9 +346,9 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _tell_mistakes(reading: Reading, name: str, *, running: Collection[str]) -> None:
+def _tell_mistakes(reading: Reading, mistakes: Sequence[Mistake], name: str, *, running: Collection[str]) -> None:
     """Each mistake in a line, and what becomes of the stores that are concerned."""
-    for mistake in reading.mistakes:
+    for mistake in mistakes:
         log.error("%s", mistake)
     if reading.config is None:
         return

@@ -143,8 +143,7 @@ async def _banners(site: Site) -> list[Banner]:
     stores = sorted(site.engine.config.stores.items())
     mistakes = [
         Banner(words=str(mistake), since=None, link=INTEGRATIONS, cure="Mend it")
-        for mistake in site.reading().mistakes
-        if stores or "no store yet" not in mistake.message
+        for mistake in (site.reading().mistakes if stores else site.reading().mistakes_in_stores)
     ]
     standings = await site.engine.state.standings()
     failing = [
