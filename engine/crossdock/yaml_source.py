@@ -247,6 +247,7 @@ def _refuse_depth(text: str, file: str) -> None:
 
 
 SYNTAX = (
+    ("exceeded maximum nesting depth", f"this is nested more than {DEEPEST} levels deep"),  # PyYAML from 6.0.4 on
     ("mapping values are not allowed", "a key and its value can't stand here: indent keys of one block alike, and put a"
      " text that holds ': ' in quotes"),
     ("did not find expected key", "a key is expected here: indent the keys of one block alike, and close every quote"),
