@@ -358,3 +358,15 @@ def test_the_password_lets_one_in_and_its_page_shuts_nobody_out(tmp_path: Path, 
         page.get_by_role("button", name="Sign out").click()
         page.goto(f"{address}/runs")
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_list_can_be_used_after_its_orders_were_exported(house: House, page: Page) -> None:
+    add_store(page, house)
+    page.goto(f"{house.address}/shipments")
+    page.locator("tr[data-order] input").first.check()
+    with page.expect_download() as download:
+        page.keyboard.press("e")
+    assert download.value.suggested_filename == "orders.csv"
+    page.wait_for_timeout(2100)  # a second click within two seconds is one too many
+    page.keyboard.press("l")
+    expect(page.get_by_role("heading", name="Packing slips")).to_be_visible()

@@ -107,3 +107,43 @@ async def test_what_was_printed_lies_nowhere_on_the_disk_where_a_kill_would_leav
         async with visitor.client.get(visitor.address + paper) as answer:
             assert answer.content_type == "application/pdf"
             assert (await answer.read())[-6:].strip() == b"%%EOF"
+
+
+async def test_another_thing_asked_for_from_the_same_page_is_another_job(visitor: Browser, orders: list[int]) -> None:
+    """A browser's Back shows the page as it was, with its nonce."""
+    page = await visitor.get("/shipments")
+    titles = []
+    for paper, order in (("slip", 0), ("picklist", 0), ("slip", 1)):
+        visitor.text = page
+        await visitor.send("/shipments/print", {"order": [f"{STORE}/{orders[order]}"], "paper": paper})
+        titles.append((visitor.at, re.findall("<h1>(.*?)</h1>", visitor.text)))
+    assert len({at for at, _ in titles}) == 3
+    assert [title for _, title in titles] == [["Packing slips"], ["Pick list"], ["Packing slips"]]
+
+
+async def test_what_was_said_waits_for_the_next_page_not_for_a_part_that_is_told_anew(
+    visitor: Browser, orders: list[int]
+) -> None:
+    at = f"/orders/{STORE}/{orders[0]}"
+    await visitor.get(at)
+    fields = dict(re.findall(r'name="(csrf|nonce)" value="([^"]*)"', visitor.text))
+    async with visitor.client.post(
+        f"{visitor.address}/settings/integrations/{STORE}/pause", data=fields, allow_redirects=False
+    ) as answer:
+        assert answer.status == 303
+    await visitor.get(f"{at}/events")
+    assert "is paused: nothing is imported or written back." in await visitor.get("/settings/integrations")
+    await visitor.get(at)
+
+
+async def test_nothing_chosen_ships_nothing_and_an_unknown_store_is_not_removed(
+    visitor: Browser, orders: list[int]
+) -> None:
+    shipping = {"store": STORE, "order": str(orders[0]), "carrier": "Sendle", "lines": {}}
+    assert "lines: nothing is chosen" in (await visitor.api("POST", "/shipments", shipping))["error"]["words"]
+    await visitor.get("/import")
+    await visitor.send("/settings/integrations/nobody/remove")
+    assert visitor.status == 404
+    await visitor.get("/import")
+    await visitor.send("/import", {"store": STORE, "days": "9" * 5000})
+    assert visitor.status == 400

@@ -274,6 +274,8 @@ async def post_shipment(request: web.Request, engine: Engine) -> Answer:
     store = _known(engine, body.store)
     if await engine.state.order(store, body.order) is None:
         raise NotHereError(f"{store}: order {body.order} is not here.")
+    if body.lines == {}:
+        raise UsageError("lines: nothing is chosen; leave it out to ship all that is left.")
     asked = ShipRequest(
         order=body.order,
         carrier=body.carrier,

@@ -100,6 +100,8 @@ def _quoted(text: str) -> str:
 
 
 def _parts(text: str) -> list[str]:
+    if len(text) > csv.field_size_limit():
+        return [text]
     parts = next(csv.reader([" ".join(text.splitlines())], skipinitialspace=True))
     return [part.strip() for part in parts if part.strip()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -16,8 +17,11 @@ from crossdock.errors import CrossdockError, StateError, UsageError
 from crossdock.model import instant
 from crossdock.state import Counts, Run
 from crossdock.web.jobs import JOBS, Job, Step
+from crossdock.web.order import once
 from crossdock.web.shell import counted, page, path_to, redirect
 from crossdock.web.site import SITE
+
+log = logging.getLogger("crossdock.web")
 
 DAYS = 30
 MOST_DAYS = 3650
@@ -48,7 +52,7 @@ async def start(request: web.Request) -> web.Response:
     stores = site.engine.config.stores
     try:
         chosen = [site.engine.store(name)] if name else list(stores.values())
-        if not (days.isascii() and days.isdigit() and 1 <= int(days) <= MOST_DAYS):
+        if not (days.isascii() and days.isdigit() and len(days) < 6 and 1 <= int(days) <= MOST_DAYS):
             raise UsageError(f"Days: should be a whole number from 1 to {MOST_DAYS:,}.")
     except UsageError as error:
         return await _form(request, stores, {"store": name, "days": days}, wrong=str(error))
@@ -58,7 +62,7 @@ async def start(request: web.Request) -> web.Response:
         title=f"Import from {chosen[0].label if len(chosen) == 1 else counted(len(chosen), 'store')}",
         back=path_to("shipments", tab="new", store=name or None, since=began),
         steps={store.name: Step(name=store.label) for store in chosen},
-        nonce=str(form.get("nonce", "")),
+        nonce=once(form),
     )
     return redirect(request, path_to("jobs", job.id))
 
@@ -113,6 +117,10 @@ async def _import(engine: Engine, store: StoreConfig, days: int, job: Job) -> Ru
         run = await engine.import_store(store.name, ImportRequest(days=days), progress=goes_on, waiting=waits)
     except CrossdockError as error:
         stands("failed", str(error).removeprefix(f"{store.name}: "))
+        return None
+    except Exception:  # a bug that shows with one store must not end the imports of the others
+        log.exception("%s: the import from the page failed", store.name)
+        stands("failed", "crossdock failed to do this; its log has the details.")
         return None
     finally:
         for task in watch:

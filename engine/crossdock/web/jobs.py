@@ -23,6 +23,7 @@ log = logging.getLogger("crossdock.web")
 
 MOST_KEPT = 200  # jobs that are over: their pages can still be looked at
 LOOKS_S = 0.2  # between what a page is told: more often nobody can read
+CLOSING_S = 2.0
 ALIVE_S = 15.0  # between signs of life, so that no proxy takes a quiet stream for a dead one
 
 
@@ -138,7 +139,8 @@ class Jobs:
         """Ends what is under way; what was shipped stays so."""
         for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:  # a plugin that doesn't end when it's told to must not hold up the daemon's end
+            await asyncio.wait(self._tasks, timeout=CLOSING_S)
         for job in self._jobs.values():
             job.clear_away()
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 from aiohttp import web
+
+log = logging.getLogger("crossdock.web")
 
 STREAMS: web.AppKey[set[asyncio.Task[object]]] = web.AppKey("streams", set)
 MOST_STREAMS = 100  # that are looked at together; more are told so, and their pages can be loaded again
@@ -32,6 +35,10 @@ async def stream(request: web.Request, parts: AsyncIterator[str]) -> web.StreamR
             last = html or last
             await response.write(_event("message", html) if html else b": alive\n\n")
         await response.write(_event("over", last))
+    except ConnectionResetError:
+        pass  # whoever looked has left
+    except Exception:  # its answer has begun: no other can take its place, and the page asks again
+        log.exception("%s: the page isn't told any more", request.path)
     finally:
         streams.discard(task)
     return response

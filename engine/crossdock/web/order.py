@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TypeAlias
 
 from aiohttp import web
@@ -266,6 +267,13 @@ def text_of(form: Form, name: str) -> str:
     """The text of a field, without space around it; "" where there is none."""
     value = form.get(name, "")
     return value.strip() if isinstance(value, str) else ""
+
+
+def once(form: Form) -> str:
+    """Stands for a form and all that it says: sent twice, it's done once; changed, it's another. "" without a nonce."""
+    if not text_of(form, "nonce"):
+        return ""
+    return sha256(repr([(name, text) for name, text in form.items() if name != "csrf"]).encode()).hexdigest()[:40]
 
 
 def texts_of(form: Form) -> dict[str, str]:

@@ -441,6 +441,8 @@ async def remove(request: web.Request) -> web.Response:
     site, name = request.app[SITE], request.match_info["store"]
 
     file = await _file(site)
+    if name not in file.stores:
+        raise web.HTTPNotFound(text=f"{file.path.name} has no store '{name}'.")
 
     def taken_out() -> None:
         left = file.without_store(name)

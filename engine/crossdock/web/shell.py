@@ -43,7 +43,7 @@ async def page(request: web.Request, template: str, /, *, status: int = 200, **v
     site = request.app[SITE]
     is_let_in = request.get(LET_IN, False)  # what goes on in the shop is nobody's business who isn't signed in
     banners, places = (await _banners(site), PLACES) if is_let_in else ((), ())
-    shown = {"banners": banners, "places": places, **_asked(request), **values}
+    shown = {"banners": banners, "places": places, "said": _said(request), **_asked(request), **values}
     return _answer(template, shown, status)
 
 
@@ -78,19 +78,25 @@ def _answer(template: str, values: dict[str, object], status: int) -> web.Respon
 def _asked(request: web.Request) -> dict[str, object]:
     """What templates need to know of the request."""
     site, session = request.app[SITE], request.get(SESSION)
-    said, csrf = "", ""
-    if session is not None:
-        said, csrf, session.said = session.said, session.csrf, ""
     return {
         "here": request.path,
-        "said": said,
-        "csrf_field": partial(_csrf_field, csrf),
+        "csrf_field": partial(_csrf_field, "" if session is None else session.csrf),
         "nonce_field": _nonce_field,
         "is_signed_in": bool(session is not None and session.signed_in),
         "url": lambda path: f"{site.prefix}{path}",
         "asset": lambda name: f"{site.prefix}/static/{name}?{_fingerprint(name)}",
         "version": site.version,
     }
+
+
+def _said(request: web.Request) -> str:
+    """What the last page had to say, once."""
+    session = request.get(SESSION)
+    if session is None:
+        return ""
+    said: str = session.said
+    session.said = ""
+    return said
 
 
 def _nonce_field() -> Markup:

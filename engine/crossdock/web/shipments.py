@@ -24,7 +24,7 @@ from crossdock.state import StoredOrder
 from crossdock.state.listing import COUNTED_MOST, ListedOrder, ListQuery, Tab
 from crossdock.state.shipments import WriteBack, WriteBackState
 from crossdock.web.jobs import JOBS, Job, Sheets, Step
-from crossdock.web.order import LARGEST_ID, Form, carriers_of, text_of
+from crossdock.web.order import LARGEST_ID, Form, carriers_of, once, text_of
 from crossdock.web.shell import counted, page, path_to, redirect
 from crossdock.web.site import SESSION, SITE
 
@@ -229,7 +229,7 @@ async def ship_many(request: web.Request) -> web.Response:
         title=f"Ship {counted(len(chosen), 'order')}",
         back=back,
         steps={f"{name}/{order}": await _step(engine, name, order) for name, order in chosen},
-        nonce=text_of(form, "nonce"),
+        nonce=once(form),
     )
     return redirect(request, path_to("jobs", job.id))
 
@@ -290,7 +290,7 @@ async def print_many(request: web.Request) -> web.Response:
         return f"{PAPERS[paper]} for {counted(len(chosen), 'order')}.{words}"
 
     job = request.app[JOBS].start(
-        work, title=PAPERS[paper], back=back, steps={"papers": Step(name=PAPERS[paper])}, nonce=text_of(form, "nonce")
+        work, title=PAPERS[paper], back=back, steps={"papers": Step(name=PAPERS[paper])}, nonce=once(form)
     )
     return redirect(request, path_to("jobs", job.id))
 

@@ -3,6 +3,7 @@
 
 const TYPED = "input:not([type=checkbox]):not([type=radio]), textarea, select";
 const SCANNER_MS = 60; // between two keys: a person needs longer, a scanner doesn't
+const AGAIN_MS = 2000; // after which a form can be sent once more
 const one = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
@@ -97,6 +98,7 @@ document.addEventListener("submit", (event) => {
   if (form.method === "dialog" || form.dataset.many !== undefined) return;
   if (form.ariaBusy === "true") return event.preventDefault();
   form.ariaBusy = "true";
+  setTimeout(() => (form.ariaBusy = "false"), AGAIN_MS); // a download or another tab leaves this page as it is
 });
 window.addEventListener("pageshow", () => all("form[aria-busy=true]").forEach((form) => (form.ariaBusy = "false")));
 
@@ -104,7 +106,11 @@ window.addEventListener("pageshow", () => all("form[aria-busy=true]").forEach((f
 function watch(place) {
   let stream;
   let isOver = false;
+  let shown = "";
   const show = (event) => {
+    // What somebody is about to change there isn't taken away.
+    if (event.data === shown || one("details[open]", place)) return;
+    shown = event.data;
     place.innerHTML = event.data;
     all("template[data-into]", place).forEach((part) => one(`#${part.dataset.into}`)?.replaceChildren(part.content));
   };
