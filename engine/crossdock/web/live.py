@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from crossdock.errors import CrossdockError
+
 log = logging.getLogger("crossdock.web")
 
 STREAMS: web.AppKey[set[asyncio.Task[object]]] = web.AppKey("streams", set)
@@ -37,6 +39,8 @@ async def stream(request: web.Request, parts: AsyncIterator[str]) -> web.StreamR
         await response.write(_event("over", last))
     except ConnectionResetError:
         pass  # whoever looked has left
+    except CrossdockError as error:
+        log.warning("%s: the page isn't told any more: %s", request.path, error)
     except Exception:  # its answer has begun: no other can take its place, and the page asks again
         log.exception("%s: the page isn't told any more", request.path)
     finally:

@@ -107,13 +107,16 @@ function watch(place) {
   let stream;
   let isOver = false;
   let shown = "";
+  let latest = "";
   const show = (event) => {
-    // What somebody is about to change there isn't taken away.
-    if (event.data === shown || one("details[open]", place)) return;
-    shown = event.data;
-    place.innerHTML = event.data;
+    latest = event.data;
+    // What somebody is about to change there isn't taken away; it's renewed when the box is shut.
+    if (latest === shown || one("details[open]", place)) return;
+    shown = latest;
+    place.innerHTML = latest;
     all("template[data-into]", place).forEach((part) => one(`#${part.dataset.into}`)?.replaceChildren(part.content));
   };
+  place.addEventListener("toggle", () => latest && show({ data: latest }), true);
   const open = () => {
     stream = new EventSource(place.dataset.events);
     stream.addEventListener("message", show);
