@@ -57,12 +57,13 @@ class Connections:
 
     def connector(self, store: StoreConfig) -> AnyConnector:
         """The store's connector, with an HTTP client of its own."""
-        connector = self._connectors.get(store.name)
+        is_current = self._is_current(store)  # it may be tried out with settings that aren't saved
+        connector = self._connectors.get(store.name) if is_current else None
         if connector is None:
             options = store.connector.http_options(store.settings)
             http = HttpClient(self._session, options, store=store.name, clock=self._clock, random=self._random)
             connector = store.connector(store.settings, http)
-            if self._is_current(store):
+            if is_current:
                 self._connectors[store.name] = connector
         return connector
 

@@ -162,7 +162,8 @@ def test_many_are_shipped_by_the_keyboard_alone(house: House, page: Page) -> Non
     page.keyboard.press("p")
     page.get_by_label("Carrier").wait_for()
     page.keyboard.type("Sendle")
-    page.keyboard.press("Enter")
+    for _ in range(4):  # through both numbers to the button, which is pressed by the last
+        page.keyboard.press("Enter")
     expect(page.locator(".outcome")).to_contain_text("orders shipped")
     expect(page.get_by_role("button", name="Print: open the PDF")).to_be_focused()
     page.goto(f"{house.address}/shipments?tab=shipped")
@@ -370,3 +371,17 @@ def test_a_list_can_be_used_after_its_orders_were_exported(house: House, page: P
     page.wait_for_timeout(2100)  # a second click within two seconds is one too many
     page.keyboard.press("l")
     expect(page.get_by_role("heading", name="Packing slips")).to_be_visible()
+
+
+def test_a_scan_in_another_field_than_the_number_ships_nothing(house: House, page: Page) -> None:
+    add_store(page, house)
+    page.locator("tr[data-order] a").first.click()
+    page.get_by_label("Carrier").first.fill("Sendle")
+    quantity = page.locator(".quantity").first
+    quantity.focus()
+    page.keyboard.type("1\n", delay=0)
+    expect(quantity).not_to_be_focused()
+    page.get_by_label("Carrier").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Tracking number").first).to_be_focused()
+    expect(page.locator(".shipment")).to_have_count(0)

@@ -498,3 +498,14 @@ async def test_what_is_not_there_is_said_so(desk: Desk, path: str) -> None:
     seen = await desk.get(path)
     assert seen.status == 404
     assert "nobody" in seen.text or "no such platform" in seen.text
+
+
+async def test_a_store_that_there_is_is_tried_out_with_what_is_typed(desk: Desk) -> None:
+    await desk.add()
+    await desk.engine.check(["acme"])  # its connector is kept from now on
+    form = (await desk.get(f"{AT}/acme")).fields
+    seen = await desk.send(f"{AT}/acme", form, do="test", settings__access_token="wrong")
+    assert seen.status == 400
+    assert "It works" not in seen.text
+    seen = await desk.send(f"{AT}/acme", (await desk.get(f"{AT}/acme")).fields, do="test")
+    assert "It works" in seen.text

@@ -70,11 +70,12 @@ document.addEventListener("click", (event) => {
 });
 
 // A scanner ends each number with Enter: among many fields that leads to the next one, and sends nothing yet.
+// Only the one number of one order (data-next) is sent by it.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !event.target.matches?.("[data-steps]")) return;
   event.preventDefault();
   const form = event.target.form;
-  const fields = all("[data-steps]", form);
+  const fields = all("[data-steps], [data-next]", form);
   (fields[fields.indexOf(event.target) + 1] ?? one("button:not([type=button])", form)).focus();
 });
 
