@@ -244,12 +244,17 @@ async def measure(state: SqliteState) -> None:
     await measured("refused write-backs counted", refused)
 
 
-async def main() -> None:
-    """Makes the database and prints the figures."""
+def asked() -> argparse.Namespace:
+    """How many orders, and in which file they are kept if they are."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+async def main() -> None:
+    """Makes the database and prints the figures."""
+    options = asked()
     with tempfile.TemporaryDirectory() as folder:
         path = options.keep or Path(folder) / "crossdock.db"
         is_there = path.exists()

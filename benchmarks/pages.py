@@ -6,9 +6,7 @@ median, the 99th percentile, how many times a bare answer (`/healthz`) that is, 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import itertools
 import statistics
 import sys
 import tempfile
@@ -20,7 +18,7 @@ from pathlib import Path
 
 import aiohttp
 from crossdock.state.sqlite import open_sqlite
-from lists import STORES, fill
+from lists import STORES, asked, fill
 
 ASKED = 100  # times each
 SETTINGS = "{api_path: 'http://127.0.0.1:9/stores/x/v3/', client_id: a, access_token: b}"
@@ -71,7 +69,7 @@ async def measure(address: str) -> None:
         bare = statistics.median([(await seconds("/healthz"))[0] for _ in range(ASKED)])
         print(f"{'milliseconds':50} {'median':>8} {'p99':>8} {'× bare':>8} {'kB':>7}")
         for name, path in PAGES.items():
-            taken = [await seconds(path(number)) for number in itertools.islice(itertools.count(), ASKED + 1)][1:]
+            taken = [await seconds(path(number)) for number in range(ASKED + 1)][1:]  # the first fills caches
             median = statistics.median(one for one, _ in taken)
             most = statistics.quantiles((one for one, _ in taken), n=100)[98]
             weight = statistics.median(weight for _, weight in taken)
@@ -102,10 +100,7 @@ PAGES: dict[str, Callable[[int], str]] = {
 
 async def main() -> None:
     """Makes the database and prints the figures."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--orders", type=int, default=1_000_000)
-    parser.add_argument("--keep", type=Path)
-    options = parser.parse_args()
+    options = asked()
     with tempfile.TemporaryDirectory() as folder:
         database = (options.keep or Path(folder) / "crossdock.db").absolute()
         await prepare(database, 0 if database.exists() else options.orders)

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -235,10 +235,9 @@ class Reading:
     broken_stores: frozenset[str] = frozenset()
     files: frozenset[Path] = frozenset()
 
-    @property
-    def mistakes_in_stores(self) -> tuple[Mistake, ...]:
-        """Every mistake but that there is no store yet, which is none where the page is there to add one."""
-        return tuple(mistake for mistake in self.mistakes if mistake.message != NO_STORE_YET)
+    def allowing_no_store(self) -> Reading:
+        """The same, but that there is no store yet is no mistake: the page is there to add one."""
+        return replace(self, mistakes=tuple(one for one in self.mistakes if one.message != NO_STORE_YET))
 
 
 def load(

@@ -12,7 +12,7 @@ import logging
 import os
 import resource
 import signal
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ from typing import NamedTuple, NoReturn
 from crossdock.clock import Clock, SystemClock
 from crossdock.config import Reading, StoreConfig
 from crossdock.engine import Engine, open_engine
-from crossdock.errors import ConfigError, CrossdockError, Mistake
+from crossdock.errors import ConfigError, CrossdockError
 from crossdock.loopwatch import watch
 from crossdock.plugins import Plugins
 from crossdock.schedule import Schedule
@@ -31,6 +31,7 @@ from crossdock.threads import ThreadEach
 from crossdock.web.app import add_pages, serve
 from crossdock.web.guards import Guard, refuse_open_door
 from crossdock.web.health import Health
+from crossdock.web.shell import counted
 from crossdock.web.site import Site
 from crossdock.workers import WriteBackWorkers
 
@@ -159,8 +160,8 @@ class Daemon:
 
     async def run(self) -> int:
         """Until it's told to stop, or a task of its own fails; the exit code."""
-        reading, name = self._source.reading, self._engine.config.path.name
-        _tell_mistakes(reading, reading.mistakes_in_stores, name, running=frozenset())
+        reading = self._source.reading.allowing_no_store()
+        _tell_mistakes(reading, self._engine.config.path.name, running=frozenset())
         await self._schedule.start()
         await self._workers.start()
         code = 1
@@ -260,8 +261,8 @@ class Daemon:
             reading, name = self._source.reading, self._engine.config.path.name
             is_news = asked or reading.mistakes != last.mistakes
             if is_news:
-                mistakes = reading.mistakes_in_stores if may_be_empty else reading.mistakes
-                _tell_mistakes(reading, mistakes, name, running=before.keys())
+                told_of = reading.allowing_no_store() if may_be_empty else reading
+                _tell_mistakes(told_of, name, running=before.keys())
             if reading.config is None or not (self._source.has_stores or may_be_empty):
                 if is_news:
                     log.error("%s can't be taken over as it is; crossdock goes on with what it had.", name)
@@ -314,7 +315,7 @@ class Daemon:
                 log.error("%s Keeping house is tried again in %.0f minutes.", error, HOUSE_AGAIN_S / 60)
             else:
                 if kept.erased:
-                    log.info("erased the buyers' personal data of %s past keep_days", _counted(kept.erased, "order"))
+                    log.info("erased the buyers' personal data of %s past keep_days", counted(kept.erased, "order"))
                 wait_s = HOUSE_S if kept.is_clean else HOUSE_AGAIN_S
             await self._clock.sleep(wait_s)
 
@@ -330,7 +331,7 @@ class Daemon:
         counts = {state: count for state, count in self._schedule.counts().items() if count}
         total = sum(counts.values())
         states = ", ".join(f"{count} {state}" for state, count in counts.items())
-        return f"{_counted(total, 'store')}{f': {states}' if states else ''}"
+        return f"{counted(total, 'store')}{f': {states}' if states else ''}"
 
 
 async def _for_good(task: Callable[[], Coroutine[None, None, NoReturn]], name: str) -> None:
@@ -342,13 +343,9 @@ async def _for_good(task: Callable[[], Coroutine[None, None, NoReturn]], name: s
         raise
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _tell_mistakes(reading: Reading, mistakes: Sequence[Mistake], name: str, *, running: Collection[str]) -> None:
+def _tell_mistakes(reading: Reading, name: str, *, running: Collection[str]) -> None:
     """Each mistake in a line, and what becomes of the stores that are concerned."""
-    for mistake in mistakes:
+    for mistake in reading.mistakes:
         log.error("%s", mistake)
     if reading.config is None:
         return

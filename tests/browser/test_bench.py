@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from support.commandline import CROSSDOCK
 
 CHROMIUM = os.environ.get("CROSSDOCK_CHROMIUM") or shutil.which("chromium")
 LONG_MS = 20_000
@@ -46,9 +46,8 @@ def running(
     arguments: list[str], folder: Path, sign: Callable[[str], str | None]
 ) -> Iterator[tuple[str, Callable[[], None]]]:
     """A command that runs until the end of the block: what `sign` finds in its output, and what kills it before."""
-    code = "from crossdock.cli.main import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
+        [*CROSSDOCK, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -59,6 +58,11 @@ def running(
             yield next(found for line in process.stdout if (found := sign(line))), process.kill
         finally:
             process.kill()
+
+
+def address_in(line: str) -> str | None:
+    """The page's address, if the daemon tells it here."""
+    return line.rsplit(maxsplit=1)[-1] if "listening on" in line else None
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +80,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     sandbox = ["sandbox", "--port", "0", "--orders", "40", "--seed", "7", "--json"]
     with (
         running(sandbox, tmp_path, lambda line: line if line.startswith("{") else None) as (line, _),
-        running(["run"], tmp_path, lambda line: line.split()[-1] if "listening on" in line else None) as (
+        running(["run"], tmp_path, address_in) as (
             address,
             kill,
         ),
@@ -340,11 +344,10 @@ def test_a_daemon_that_is_gone_is_told_on_the_page_that_waits_for_it(house: Hous
 
 def test_the_password_lets_one_in_and_its_page_shuts_nobody_out(tmp_path: Path, chromium: Browser) -> None:
     (tmp_path / "stores.yaml").write_text("engine: {web: {port: 0, password_file: keys}}\n", encoding="utf-8")
-    code = "from crossdock.cli.main import main; main()"
     typed = b"correct horse battery\n"
-    subprocess.run([sys.executable, "-c", code, "web", "password"], cwd=tmp_path, input=typed, check=True)
+    subprocess.run([*CROSSDOCK, "web", "password"], cwd=tmp_path, input=typed, check=True)
     with (
-        running(["run"], tmp_path, lambda line: line.split()[-1] if "listening on" in line else None) as (address, _),
+        running(["run"], tmp_path, address_in) as (address, _),
         chromium.new_context(bypass_csp=True) as context,
     ):
         page = context.new_page()

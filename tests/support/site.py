@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 from crossdock.config import Config, Reading
 from crossdock.engine import Engine
 from crossdock.plugins import load_plugins
@@ -76,6 +77,18 @@ class Browser:
         async with self.client.request(method, self.address + path, **what) as answer:
             self.status, self.text, self.at = answer.status, await answer.text(), str(answer.url)
             return self.text
+
+
+@asynccontextmanager
+async def listening(app: web.Application) -> AsyncIterator[str]:
+    """Where an application listens until the block ends."""
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager

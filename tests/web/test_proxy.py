@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from support.bench import STORE, Bench
-from support.site import Browser, site_over
+from support.site import Browser, listening, site_over
 
 AT = "/shop/floor"
 HOP_BY_HOP = ("transfer-encoding", "connection", "keep-alive")
@@ -44,14 +44,8 @@ async def proxied() -> AsyncIterator[Proxy]:
         proxy = Proxy(client)
         app = web.Application()
         app.router.add_route("*", "/{rest:.*}", proxy.handle)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            proxy.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with listening(app) as proxy.address:
             yield proxy
-        finally:
-            await runner.cleanup()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from crossdock.web.app import add_pages, serve
 from crossdock.web.guards import GUARD, Guard, add_headers, refuse_open_door
 from crossdock.web.site import Site
 from support.bench import CHANGES, STORE, Bench
-from support.site import WELL, Browser, site_over
+from support.site import WELL, Browser, listening, site_over
 from yarl import URL
 
 WORDS = "correct horse battery"
@@ -63,20 +63,6 @@ async def raw(browser: Browser, *lines: str | bytes, body: bytes = b"") -> str:
             return (await reader.read()).decode()
     finally:
         writer.close()
-
-
-@asynccontextmanager
-async def served(app: web.Application) -> AsyncIterator[tuple[str, int]]:
-    """Where an application listens, behind the doorway if it has a guard."""
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    assert runner.server is not None
-    listening = await asyncio.get_running_loop().create_server(runner.server, "127.0.0.1", 0)
-    try:
-        yield listening.sockets[0].getsockname()
-    finally:
-        listening.close()
-        await runner.cleanup()
 
 
 def status_of(answer: str) -> int:
@@ -138,8 +124,8 @@ async def test_a_page_of_any_name_and_spelling_is_guarded(password_file: Path, p
     app = web.Application(middlewares=[guard.middleware])
     app.router.add_get("/sign-inside", inside)
     app.router.add_get("/{any}/inside", inside)
-    async with served(app) as (host, port), aiohttp.ClientSession() as client:
-        address = URL(f"http://{host}:{port}{path}", encoded=True)
+    async with listening(app) as here, aiohttp.ClientSession() as client:
+        address = URL(f"{here}{path}", encoded=True)
         async with client.get(address, allow_redirects=False) as answer:
             assert answer.status == 303
             assert "inside" not in await answer.text()

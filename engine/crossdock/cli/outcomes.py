@@ -13,6 +13,7 @@ import click
 
 from crossdock.cli.output import complain, json_line, say
 from crossdock.shipment import folded
+from crossdock.state import LARGEST_ID
 from crossdock.state.shipments import DROPPED, WriteBack, WriteBackState, writeback_to_json
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from crossdock.shipment import Item
 
 WAIT_S = 60.0  # for the stores, in all: nobody stands at a packing bench for longer
-LARGEST_ID = 2**63 - 1  # that a database can hold
 
 no_wait = click.option("--no-wait", is_flag=True, help="Don't wait until the store knows; a running daemon tells it.")
 as_json = click.option("--json", "as_json", is_flag=True, help="The shipment as JSON on stdout.")

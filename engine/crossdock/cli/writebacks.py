@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli.outcomes import LARGEST_ID, tell_of_pauses, waited_for
+from crossdock.cli.outcomes import tell_of_pauses, waited_for
 from crossdock.cli.output import complain, json_line, stdout, table_in_parts
 from crossdock.cli.session import Session, pass_session
 from crossdock.clock import span
 from crossdock.errors import CrossdockError, StateError, UsageError
 from crossdock.model import instant
+from crossdock.state import LARGEST_ID
 from crossdock.state.shipments import WriteBack, WriteBackState, writeback_to_json
 
 if TYPE_CHECKING:

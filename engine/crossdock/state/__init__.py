@@ -14,6 +14,8 @@ from crossdock.model import Cursor, Order, Stage, instant
 from crossdock.state.listing import Facets, Listed, ListQuery
 from crossdock.state.shipments import AskedCarrier, Details, Parcel, WriteBack, WriteBackState
 
+LARGEST_ID = 2**63 - 1  # that a database can hold
+
 
 class RunKind(StrEnum):
     """What a run was asked to do."""

@@ -177,26 +177,23 @@ def after(
     state: WriteBackState | None,
     limit: int = LISTED_AT_ONCE,
 ) -> Sequence[WriteBack]:
-    return _from(db, "writebacks.shipment > ?", "asc", (shipment, store, state, limit))
+    where, arguments = _narrowed(store, state)
+    query = f"{_ROWS} where writebacks.shipment > ? {where} order by writebacks.shipment limit ?"
+    return _with_lines(db, query, [shipment, *arguments, limit])
 
 
 def before(
     db: sqlite3.Connection, shipment: int, store: str | None, state: WriteBackState | None, limit: int
 ) -> Sequence[WriteBack]:
-    return _from(db, "writebacks.shipment < ?", "desc", (shipment, store, state, limit))
+    where, arguments = _narrowed(store, state)
+    query = f"{_ROWS} where writebacks.shipment < ? {where} order by writebacks.shipment desc limit ?"
+    return _with_lines(db, query, [shipment, *arguments, limit])
 
 
-def _from(
-    db: sqlite3.Connection, beyond: str, direction: str, asked: tuple[int, str | None, WriteBackState | None, int]
-) -> Sequence[WriteBack]:
-    shipment, store, state, limit = asked
-    where, arguments = [beyond], [shipment, *(value for value in (store, state) if value)]
-    if store:
-        where.append("writebacks.store = ?")
-    if state:
-        where.append("state = ?")
-    query = f"{_ROWS} where {' and '.join(where)} order by writebacks.shipment {direction} limit ?"
-    return _with_lines(db, query, [*arguments, limit])
+def _narrowed(store: str | None, state: WriteBackState | None) -> tuple[str, list[str]]:
+    asked = {"writebacks.store": store, "state": state}
+    given = {column: value for column, value in asked.items() if value}
+    return "".join(f" and {column} = ?" for column in given), list(given.values())
 
 
 def find_label(db: sqlite3.Connection, shipment: int) -> tuple[str, bytes] | None:

@@ -23,7 +23,7 @@ from crossdock.errors import (
 from crossdock.model import order_to_json
 from crossdock.reports import report_to_json, store_to_json
 from crossdock.shipping import ShipRequest
-from crossdock.state import run_to_json
+from crossdock.state import LARGEST_ID, run_to_json
 from crossdock.state.listing import ListQuery, Tab
 from crossdock.state.shipments import WriteBack, WriteBackState, writeback_to_json
 from crossdock.timetable import next_run
@@ -31,7 +31,6 @@ from crossdock.web.site import SITE
 
 AT = "/api/v1"
 MOST = 200  # of a list, at once
-LARGEST_ID = 2**63 - 1
 
 Days = Annotated[int, msgspec.Meta(ge=1, le=3650)]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=999_999)]

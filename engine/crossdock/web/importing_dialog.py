@@ -17,7 +17,6 @@ from crossdock.errors import CrossdockError, StateError, UsageError
 from crossdock.model import instant
 from crossdock.state import Counts, Run
 from crossdock.web.jobs import JOBS, Job, Step
-from crossdock.web.order import once
 from crossdock.web.shell import counted, page, path_to, redirect
 from crossdock.web.site import SITE
 
@@ -59,10 +58,10 @@ async def start(request: web.Request) -> web.Response:
     began = instant(site.engine.clock.now())
     job = request.app[JOBS].start(
         partial(_import_all, site.engine, chosen, int(days)),
+        form,
         title=f"Import from {chosen[0].label if len(chosen) == 1 else counted(len(chosen), 'store')}",
         back=path_to("shipments", tab="new", store=name or None, since=began),
         steps={store.name: Step(name=store.label) for store in chosen},
-        nonce=once(form),
     )
     return redirect(request, path_to("jobs", job.id))
 

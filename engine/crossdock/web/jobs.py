@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +18,7 @@ from aiohttp import web
 
 from crossdock.errors import CrossdockError
 from crossdock.web.live import stream
-from crossdock.web.shell import page, part
+from crossdock.web.shell import Form, page, part, text_of
 
 log = logging.getLogger("crossdock.web")
 
@@ -111,9 +112,9 @@ class Jobs:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, work: Work, *, title: str, back: str, steps: dict[str, Step], nonce: str = "") -> Job:
-        """Begins the work; what was begun with the same nonce already, a form sent twice, is that job again."""
-        id = nonce or secrets.token_urlsafe(16)
+    def start(self, work: Work, form: Form, *, title: str, back: str, steps: dict[str, Step]) -> Job:
+        """Begins the work that a form asks for; sent twice it's that job again, and changed another one."""
+        id = _stands_for(form) or secrets.token_urlsafe(16)
         if (known := self._jobs.get(id)) is not None:
             return known
         self._forget()
@@ -163,6 +164,13 @@ class Jobs:
         over = [id for id, job in self._jobs.items() if job.is_over]
         for id in over[: max(0, len(over) - MOST_KEPT + 1)]:
             self._jobs.pop(id).clear_away()
+
+
+def _stands_for(form: Form) -> str:
+    """What a form with a nonce, and all that it says, is known by; "" without one."""
+    if not text_of(form, "nonce"):
+        return ""
+    return sha256(repr([(name, text) for name, text in form.items() if name != "csrf"]).encode()).hexdigest()[:40]
 
 
 JOBS: web.AppKey[Jobs] = web.AppKey("jobs", Jobs)

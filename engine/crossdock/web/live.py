@@ -23,7 +23,7 @@ def add_live(app: web.Application) -> None:
 
 
 async def stream(request: web.Request, parts: AsyncIterator[str]) -> web.StreamResponse:
-    """Sends each part as it comes; the last one, when there are no more, as `over`. An empty one is a sign of life."""
+    """Sends each part as it comes; the last one, when there are no more, as `over`."""
     streams, task = request.app[STREAMS], asyncio.current_task()
     if len(streams) >= MOST_STREAMS:
         raise web.HTTPServiceUnavailable(text="Too many pages are being watched; load this one again by hand.")
@@ -34,8 +34,8 @@ async def stream(request: web.Request, parts: AsyncIterator[str]) -> web.StreamR
     last = ""
     try:
         async for html in parts:
-            last = html or last
-            await response.write(_event("message", html) if html else b": alive\n\n")
+            last = html
+            await response.write(_event("message", html))
         await response.write(_event("over", last))
     except ConnectionResetError:
         pass  # whoever looked has left

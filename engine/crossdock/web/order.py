@@ -5,26 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import TypeAlias
 
 from aiohttp import web
-from multidict import MultiDictProxy
 
 from crossdock.engine import Engine, ImportRequest, OrderReport
 from crossdock.errors import CrossdockError, UsageError
 from crossdock.model import Consignment, Order
 from crossdock.shipping import ShipRequest
+from crossdock.state import LARGEST_ID
 from crossdock.state.shipments import DROPPED, WriteBack, WriteBackState
 from crossdock.web.live import stream
-from crossdock.web.shell import page, part, path_to, redirect
+from crossdock.web.shell import Form, page, part, path_to, redirect, text_of
 from crossdock.web.site import SESSION, SITE
 
 LOOKS_S = 1.0  # between looks how far the store was told
 WATCHED_S = 600.0  # after which a page that nobody looks at is told no more
-LARGEST_ID = 2**63 - 1  # that a database can hold
-
-Form: TypeAlias = "MultiDictProxy[str | bytes | bytearray | web.FileField]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,19 +256,6 @@ def carriers_of(engine: Engine) -> list[str]:
     """What a person can choose for a carrier; any other name can be written as well."""
     config = engine.config
     return sorted({*config.carriers, *(name for name in config.installed_carriers if name != "manual")})
-
-
-def text_of(form: Form, name: str) -> str:
-    """The text of a field, without space around it; "" where there is none."""
-    value = form.get(name, "")
-    return value.strip() if isinstance(value, str) else ""
-
-
-def once(form: Form) -> str:
-    """Stands for a form and all that it says: sent twice, it's done once; changed, it's another. "" without a nonce."""
-    if not text_of(form, "nonce"):
-        return ""
-    return sha256(repr([(name, text) for name, text in form.items() if name != "csrf"]).encode()).hexdigest()[:40]
 
 
 def texts_of(form: Form) -> dict[str, str]:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from crossdock.errors import UsageError
+from crossdock.state import LARGEST_ID
 from crossdock.web.chart import charts
-from crossdock.web.shell import page, path_to
+from crossdock.web.shell import page, path_to, place_of
 from crossdock.web.site import SITE
 
 DAYS = 30
@@ -16,7 +16,6 @@ A_PAGE = 50
 MOST_ROWS = 500  # of the table beside the charts, the newest
 MOST_QUOTAS = 20  # stores, those with the least left
 MOST_LINES = 500  # of a run's log
-LARGEST_ID = 2**63 - 1
 
 
 def add_runs(app: web.Application) -> None:
@@ -34,7 +33,7 @@ async def show_runs(request: web.Request) -> web.Response:
     now = engine.clock.now()
     first = now - timedelta(days=DAYS - 1)
     rows = await engine.state.runs_by_day(first.replace(hour=0, minute=0, second=0), store)
-    runs = await engine.state.runs(store=store, before=_number(request.query.get("before")), limit=A_PAGE + 1)
+    runs = await engine.state.runs(store=store, before=place_of(request.query.get("before", "")), limit=A_PAGE + 1)
     quotas = [
         (run.traffic.quota_left, name)
         for name, run in (await engine.state.last_runs()).items()
@@ -64,11 +63,3 @@ async def show_run(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(text=f"There is no run {number}; those of more than 90 days ago are forgotten.")
     log = await state.run_log(run, limit=MOST_LINES + 1)
     return await page(request, "run.html", run=run, log=log[:MOST_LINES], is_cut=len(log) > MOST_LINES)
-
-
-def _number(text: str | None) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise UsageError("This place in the list isn't understood; begin at its first page.")
-    return int(text)

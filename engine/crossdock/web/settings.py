@@ -23,8 +23,7 @@ from crossdock.state.shipments import UNFINISHED
 from crossdock.stores_file import SECRETS, StoreFile, secret_file
 from crossdock.timetable import next_run
 from crossdock.web.forms import Field, Kind, fields_of
-from crossdock.web.order import Form, text_of
-from crossdock.web.shell import counted, page, redirect
+from crossdock.web.shell import Form, counted, page, redirect, text_of
 from crossdock.web.site import SITE, Site
 from crossdock.yaml_edit import ABSENT, Patch, Written
 from crossdock.yaml_source import Data, written

@@ -10,20 +10,25 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from multidict import MultiDictProxy
 
 from crossdock.clock import ago, span
+from crossdock.errors import UsageError
 from crossdock.model import instant
-from crossdock.state import StoreState
+from crossdock.state import LARGEST_ID, StoreState
 from crossdock.web.guards import LET_IN
 from crossdock.web.site import SESSION, SITE, Site
 
 AGE = re.compile(r"[0-9]+[a-z]")  # of a span its largest unit: what is seen from afar
 STATIC = Path(str(files("crossdock.web"))) / "static"
+Form: TypeAlias = "MultiDictProxy[str | bytes | bytearray | web.FileField]"
+
 INTEGRATIONS = "/settings/integrations"
 PLACES = (("/shipments", "Shipments"), ("/runs", "Runs"), (INTEGRATIONS, "Integrations"))
 
@@ -130,6 +135,19 @@ def _environment() -> Environment:
     return environment
 
 
+def text_of(form: Form, name: str) -> str:
+    """The text of a field, without space around it; "" where there is none."""
+    value = form.get(name, "")
+    return value.strip() if isinstance(value, str) else ""
+
+
+def place_of(text: str) -> int | None:
+    """Before which id a page of a list begins; None where nothing is said: with the newest. Raises UsageError."""
+    if text and not (text.isascii() and text.isdigit() and len(text) < len(str(LARGEST_ID))):
+        raise UsageError("This place in the list isn't understood; begin at its first page.")
+    return int(text) if text else None
+
+
 def counted(count: int, what: str) -> str:
     """`1 order`, `2 orders`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
@@ -146,10 +164,10 @@ MOST_BANNERS = 3  # of a kind: more would leave no room for the page
 
 async def _banners(site: Site) -> list[Banner]:
     """What is wrong at present, in the configuration, with stores, and with what they were told."""
-    stores = sorted(site.engine.config.stores.items())
+    stores, reading = sorted(site.engine.config.stores.items()), site.reading()
     mistakes = [
         Banner(words=str(mistake), since=None, link=INTEGRATIONS, cure="Mend it")
-        for mistake in (site.reading().mistakes if stores else site.reading().mistakes_in_stores)
+        for mistake in (reading if stores else reading.allowing_no_store()).mistakes
     ]
     standings = await site.engine.state.standings()
     failing = [

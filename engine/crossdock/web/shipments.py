@@ -20,12 +20,12 @@ from crossdock.papers.sheets import Paper
 from crossdock.printing import OrderRef, Printed, Target
 from crossdock.shipping import ShipRequest
 from crossdock.spreadsheet import COLUMNS, row
-from crossdock.state import StoredOrder
+from crossdock.state import LARGEST_ID, StoredOrder
 from crossdock.state.listing import COUNTED_MOST, ListedOrder, ListQuery, Tab
 from crossdock.state.shipments import WriteBack, WriteBackState
 from crossdock.web.jobs import JOBS, Job, Sheets, Step
-from crossdock.web.order import LARGEST_ID, Form, carriers_of, once, text_of
-from crossdock.web.shell import counted, page, path_to, redirect
+from crossdock.web.order import carriers_of
+from crossdock.web.shell import Form, counted, page, path_to, place_of, redirect, text_of
 from crossdock.web.site import SESSION, SITE
 
 TABS = {
@@ -226,10 +226,10 @@ async def ship_many(request: web.Request) -> web.Response:
     request[SESSION].carrier = text_of(form, "carrier")
     job = request.app[JOBS].start(
         partial(_ship_all, engine, requests),
+        form,
         title=f"Ship {counted(len(chosen), 'order')}",
         back=back,
         steps={f"{name}/{order}": await _step(engine, name, order) for name, order in chosen},
-        nonce=once(form),
     )
     return redirect(request, path_to("jobs", job.id))
 
@@ -290,7 +290,7 @@ async def print_many(request: web.Request) -> web.Response:
         return f"{PAPERS[paper]} for {counted(len(chosen), 'order')}.{words}"
 
     job = request.app[JOBS].start(
-        work, title=PAPERS[paper], back=back, steps={"papers": Step(name=PAPERS[paper])}, nonce=once(form)
+        work, form, title=PAPERS[paper], back=back, steps={"papers": Step(name=PAPERS[paper])}
     )
     return redirect(request, path_to("jobs", job.id))
 
@@ -355,8 +355,9 @@ async def show_write_backs(request: web.Request) -> web.Response:
         state = WriteBackState(request.query["state"]) if request.query.get("state") else None
     except ValueError:
         raise UsageError(f"There is no such state; the states are {', '.join(WriteBackState)}.") from None
-    before = _place_of(request.query.get("before", ""))
-    rows = await engine.state.writebacks_before(before, store=store, state=state, limit=MOST_SHOWN)
+    before = place_of(request.query.get("before", ""))
+    first = LARGEST_ID if before is None else before
+    rows = await engine.state.writebacks_before(first, store=store, state=state, limit=MOST_SHOWN)
     narrowed = {"store": store, "state": None if state is None else state.value}
     return await page(
         request,
@@ -367,15 +368,8 @@ async def show_write_backs(request: web.Request) -> web.Response:
         store=store,
         stores=engine.config.stores,
         following=path_to("write-backs", **narrowed, before=rows[-1].id) if len(rows) == MOST_SHOWN else "",
-        newest=path_to("write-backs", **narrowed) if before != LARGEST_ID else "",
+        newest=path_to("write-backs", **narrowed) if before is not None else "",
     )
 
 
 MOST_SHOWN = 100
-
-
-def _place_of(text: str) -> int:
-    """Before which shipment a page begins; the newest is first where nothing is said."""
-    if text and not (text.isascii() and text.isdigit() and len(text) < len(str(LARGEST_ID))):
-        raise UsageError("This place in the list isn't understood; begin at its first page.")
-    return int(text or LARGEST_ID)
